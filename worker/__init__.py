@@ -1,0 +1,1 @@
+"""The worker: streams that keep a community and a crm in step."""

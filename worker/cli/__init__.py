@@ -1,0 +1,1 @@
+"""The doorway in a shell: `aurora-sync …`."""

@@ -1,0 +1,1 @@
+"""Pure rules and records: the standard library alone, time always a parameter."""
