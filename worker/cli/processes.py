@@ -1,0 +1,144 @@
+"""
+The processes of a running installation, each apart: worker, beat, admin endpoint.
+As a module it is what the supervisor starts; people use `aurora-sync worker` and so on.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from worker import bootstrap, clock
+from worker.admin.app import create_app
+from worker.app import app
+from worker.broker import EmbeddedBroker
+from worker.cli.supervisor import WRONG_SETTINGS
+from worker.errors import ConfigurationError
+from worker.queue import Queue, send_run
+from worker.tasks.process import configure_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.settings import Settings
+
+# Event streams of open pages would hold the admin endpoint for ever: > 12 s measured.
+ADMIN_GRACE_S = 5
+# An orphan ends gently within this, or at once.
+ORPHAN_GRACE_S = 30.0
+
+
+def worker(settings: Settings) -> int:
+    """Work off runs until SIGTERM; exit code 2 where no broker answers."""
+    return _without_broker(settings) or _worker(settings)
+
+
+def beat(settings: Settings) -> int:
+    """Send a tick every five seconds until SIGTERM; several beats do no harm."""
+    return _without_broker(settings) or _beat(settings)
+
+
+def admin(settings: Settings) -> int:
+    """Serve the admin endpoint until SIGTERM; works while the broker is away, too."""
+    _without_broker(settings)
+    return _admin(settings)
+
+
+def _without_broker(settings: Settings) -> int:
+    broker = EmbeddedBroker(settings.home)
+    if settings.broker_url or broker.answers():
+        return 0
+    print(
+        f"No broker: none answers in {broker.folder} and SYNC_BROKER_URL is not set. "
+        "Run `aurora-sync start` with this SYNC_HOME, or set SYNC_BROKER_URL.",
+        file=sys.stderr,
+    )
+    return WRONG_SETTINGS
+
+
+def _worker(settings: Settings) -> int:
+    app.use(settings)
+    # Threads: the work is waiting for remotes. Mingle and gossip ask other workers
+    # for what the database knows.
+    controller = app.Worker(
+        hostname=f"worker-{os.getpid()}-{clock.monotonic():.0f}@%h",
+        pool_cls="threads",
+        concurrency=settings.worker_threads,
+        queues=[queue.value for queue in Queue],
+        loglevel=settings.log_level.upper(),
+        without_mingle=True,
+        without_gossip=True,
+        quiet=True,
+    )
+    controller.start()
+    return int(controller.exitcode or 0)
+
+
+def _beat(settings: Settings) -> int:
+    app.use(settings)
+    app.Beat(loglevel=settings.log_level.upper(), quiet=True).run()
+    return 0
+
+
+def _admin(settings: Settings) -> int:
+    app.use(settings)
+    configure_logs(settings)
+    with bootstrap.services(settings, send=send_run) as services:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(services),
+                host=settings.admin.host,
+                port=settings.admin.port,
+                timeout_graceful_shutdown=ADMIN_GRACE_S,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+            )
+        )
+        server.run()
+        return 0 if server.started else 1
+
+
+RUNS: dict[str, Callable[[Settings], int]] = {
+    "worker": _worker,
+    "beat": _beat,
+    "admin": _admin,
+}
+
+
+def command(name: str) -> list[str]:
+    """Return the command of one process; it wants `message(settings)` as its input."""
+    return [sys.executable, "-P", "-m", __name__, name]
+
+
+def message(settings: Settings) -> bytes:
+    """Return the settings for a child: on its input, for its environment may differ."""
+    return pickle.dumps(settings)
+
+
+def main(name: str) -> int:
+    """Run one process for the supervisor that holds the other end of our input."""
+    settings = pickle.load(sys.stdin.buffer)  # noqa: S301 -- from our own supervisor
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    try:
+        return RUNS[name](settings)
+    except ConfigurationError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return WRONG_SETTINGS
+
+
+def _end_with_supervisor() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(ORPHAN_GRACE_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

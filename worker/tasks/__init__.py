@@ -1,0 +1,1 @@
+"""The doorway for Celery: thin tasks, named by hand, one module per area."""
