@@ -1,0 +1,7 @@
+"""A community on loopback that behaves like the vendor's; `AuroraSandbox` is the door."""
+
+from worker.sandbox.aurora.community import Community
+from worker.sandbox.aurora.members import Member
+from worker.sandbox.aurora.sandbox import AuroraSandbox
+
+__all__ = ["AuroraSandbox", "Community", "Member"]
