@@ -1,0 +1,1 @@
+"""What we put into an org, as SFDX source, and the archive made of it."""
