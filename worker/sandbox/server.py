@@ -44,7 +44,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 lifespan="off",
                 ws="none",
-                # Longer than any client of ours rests: a race of both to close is no fault.
+                # Longer than a client rests: both closing at once is no wanted fault.
                 timeout_keep_alive=75,
             )
         )
@@ -113,7 +113,7 @@ def base_url(listener: socket.socket) -> str:
 
 
 class _Dropping:
-    """Gives the app a way to hang up, and every answer a date of ours if it has none."""
+    """Gives the app a way to hang up, and each answer a date if it has none."""
 
     def __init__(self, app: Any, connections: Connections) -> None:  # noqa: ANN401 -- any ASGI application
         self._app = app

@@ -1,4 +1,4 @@
-"""A community on loopback that behaves like the vendor's; `AuroraSandbox` is the door."""
+"""A community on loopback, as the vendor's behave; `AuroraSandbox` is the door."""
 
 from worker.sandbox.aurora.community import Community
 from worker.sandbox.aurora.members import Member

@@ -65,11 +65,12 @@ def tokens(data: dict[str, object], switches: Switches) -> Response:
 
 def html_page(status: int, title: str, description: str) -> Response:
     """The servlet container's error page, on one line as it writes it."""
+    heading = f"HTTP Status {status} - {escape(title)}"
     return Response(
-        f"<html><head><title>Error report</title></head><body><h1>HTTP Status {status} - "
-        f"{escape(title)}</h1><HR size='1' noshade='noshade'><p><b>type</b> Status "
-        f"report</p><p><b>message</b> <u>{escape(title)}</u></p><p><b>description</b> "
-        f"<u>{escape(description)}</u></p></body></html>",
+        f"<html><head><title>Error report</title></head><body><h1>{heading}</h1>"
+        "<HR size='1' noshade='noshade'><p><b>type</b> Status report</p>"
+        f"<p><b>message</b> <u>{escape(title)}</u></p>"
+        f"<p><b>description</b> <u>{escape(description)}</u></p></body></html>",
         status,
         media_type=HTML,
     )

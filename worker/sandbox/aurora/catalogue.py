@@ -104,10 +104,15 @@ def _parts(community: Community) -> dict[str, Node]:
     whole_ranks = {rank.id: rank_object(rank) for rank in ranks.values()}
     rank_names = ("id", "name", "position", "bold", "color", "rank_status")
     sizes = ("profile", "message", "inline", "favicon", "print")
-    metrics = (
-        "logins minutes_online posts private_messages_received private_messages_sent "
-        "page_views messages_read"
-    ).split()
+    metrics = [
+        "logins",
+        "minutes_online",
+        "posts",
+        "private_messages_received",
+        "private_messages_sent",
+        "page_views",
+        "messages_read",
+    ]
     return {
         "rank": Object(
             "rank",
@@ -178,7 +183,8 @@ def _pointers() -> dict[str, Node]:
 
 def _spelled(node: Node) -> Node:
     if isinstance(node, Pointer) and not node.query.startswith("SELECT"):
-        return Pointer(f"SELECT * FROM {node.query} = '{{id}}'", node.aggregates)
+        query = f"SELECT * FROM {node.query} = '{{id}}'"  # noqa: S608 -- LiQL, shown only
+        return Pointer(query, node.aggregates)
     return node
 
 
@@ -214,7 +220,8 @@ def profile_url(host: str, member: Member) -> str:
 def avatar_url(host: str, member: Member, size: str) -> str | None:
     if not member.has_avatar:
         return None
-    url = f"{host}/t5/image/serverpage/image-id/{member.id}i{member.id * 2_654_435_761 % 2**32:08X}/image-dimensions/{size}"
+    image = f"{member.id}i{member.id * 2_654_435_761 % 2**32:08X}"
+    url = f"{host}/t5/image/serverpage/image-id/{image}/image-dimensions/{size}"
     # About one in fifty is longer than 255 letters, as signed addresses are.
     return (
         url

@@ -1,4 +1,4 @@
-"""The community's own clock and its time zone: every instant here is milliseconds UTC."""
+"""The community's own clock and its time zone; instants are milliseconds UTC."""
 
 from __future__ import annotations
 

@@ -240,7 +240,10 @@ class Community:
         for role in self.roles.values():
             if name in {role.id, role.name}:
                 return role.id
-        role = Role(id=name if ":" in name else f"t:{name}", name=name.split(":")[-1])
+        role = Role(
+            id=name if ":" in name else f"t:{name}",
+            name=name.rsplit(":", maxsplit=1)[-1],
+        )
         self.roles[role.id] = role
         return role.id
 

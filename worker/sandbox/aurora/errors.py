@@ -19,7 +19,7 @@ from __future__ import annotations
 BAD_QUERY_CODE = 604
 
 
-class Refusal(Exception):  # noqa: N818 -- named for the situation, as all errors are
+class Refusal(Exception):
     def __init__(
         self, status: int, code: int, message: str, *, details: str = ""
     ) -> None:
@@ -31,11 +31,11 @@ class Refusal(Exception):  # noqa: N818 -- named for the situation, as all error
 
 
 class BadQuery(Refusal):
-    """`details` is for the sandbox's log only: the vendor does not say what was wrong."""
+    """`reason` is for a debugger only: the vendor does not say what was wrong."""
 
-    def __init__(self, details: str = "") -> None:
+    def __init__(self, reason: str = "") -> None:
         super().__init__(400, BAD_QUERY_CODE, "Invalid query syntax")
-        self.reason = details
+        self.reason = reason
 
 
 class NotAuthorized(Refusal):
@@ -63,7 +63,7 @@ class TooMany(Refusal):
         super().__init__(429, 429, "Too many requests")
 
 
-class GatewayFailed(Exception):  # noqa: N818 -- named for the situation, as all errors are
+class GatewayFailed(Exception):
     """The proxy in front gave up; its page is HTML, not an envelope."""
 
 
@@ -72,7 +72,7 @@ class NotEmulated(Refusal):
         super().__init__(501, 501, f"{feature} is not emulated by this sandbox")
 
 
-class LegacyRefusal(Exception):  # noqa: N818 -- named for the situation, as all errors are
+class LegacyRefusal(Exception):
     """API v1 says no inside an answer of HTTP 200."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -87,7 +87,7 @@ NO_SUCH_OBJECT = (101, "The object does not exist")
 UNKNOWN_PATH = (501, "Unknown path element at node 'community' and token '{token}'")
 
 
-class LoginRefused(Exception):  # noqa: N818 -- named for the situation, as all errors are
+class LoginRefused(Exception):
     """The login answers failures with the servlet container's page."""
 
     def __init__(self, status: int, message: str) -> None:

@@ -171,7 +171,7 @@ def _holds(read: Callable[[Member], Any], wanted: str, *, negated: bool) -> Test
 
 
 def conjuncts(condition: Condition | None) -> list[Comparison]:
-    """The comparisons that every row must pass; those inside an OR are not among them."""
+    """The comparisons that every row must pass; none from inside an OR."""
     if isinstance(condition, Comparison):
         return [condition]
     if isinstance(condition, All):

@@ -157,7 +157,7 @@ class Bucket:
     def admits(self, rate: float) -> bool:
         if rate <= 0:
             return True
-        # The machine's clock: a client waits real seconds, whatever the community's says.
+        # The machine's clock: clients wait real seconds, whatever the community's says.
         now = time.monotonic()
         self._level = max(0.0, self._level - (now - self._at) * rate)
         self._at = now

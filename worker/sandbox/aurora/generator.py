@@ -80,7 +80,7 @@ _CUSTOM_TIMEZONE = tuple({"c_timezone": zone} for zone in names.TIME_ZONES)
 
 
 def identities(seed: int, count: int) -> Iterator[Identity]:
-    """Invent who the members are; apart from what they did, so it costs little alone."""
+    """Invent who the members are, apart from what they did: cheap alone."""
     draws = _Draws(seed, "identities")
     recent: list[str | None] = [None] * 64
     for number in range(count):

@@ -19,7 +19,7 @@ FEW = 500
 
 
 class Ordering:
-    """All members by one key; the last part of the key is the id, so no two are equal."""
+    """All members by one key, which ends with the id, so that no two are equal."""
 
     def __init__(self, key: Callable[[Member], Key], members: Iterable[Member]) -> None:
         self.key = key

@@ -122,11 +122,24 @@ class _Reader:
         limit = self._count() if self._word("limit") else None
         offset = self._count() if self._word("offset") else None
         cursor = _unquote(self._take("text").text) if self._word("cursor") else None
-        if self._at != len(self._tokens):
-            raise BadQuery("something follows the query")
+        self._end()
         if offset is not None and cursor is not None:
             raise BadQuery("OFFSET and CURSOR exclude each other")
         return Query(collection, fields, where, order, limit, offset, cursor)
+
+    def only_field(self) -> Field:
+        field = self._field()
+        self._end()
+        return field
+
+    def only_sort(self) -> Sort:
+        sort = self._sort()
+        self._end()
+        return sort
+
+    def _end(self) -> None:
+        if self._at != len(self._tokens):
+            raise BadQuery("something follows the end")
 
     def _fields(self) -> tuple[Field, ...]:
         if self._sign("*"):
@@ -260,19 +273,25 @@ def from_object(body: object) -> Query:
     [(collection, parts)] = body.items()
     if not isinstance(parts, dict) or not set(parts) <= _PARTS:
         raise BadQuery("unknown part")
-    query = f"SELECT {', '.join(_texts(parts, 'fields')) or '*'} FROM {collection}"
-    if sorts := _texts(parts, "sorts"):
-        query += f" ORDER BY {', '.join(sorts)}"
-    read = parse(query)
+    cursor = parts.get("cursor")
+    if cursor is not None and not isinstance(cursor, str):
+        raise BadQuery("cursor must be a text")
+    fields = _texts(parts, "fields")
     return Query(
-        collection=read.collection,
-        fields=read.fields,
+        collection=str(collection),
+        fields=()
+        if fields == ["*"]
+        else tuple(_reader(f).only_field() for f in fields),
         where=_constraints(parts.get("constraints")),
-        order=read.order,
+        order=tuple(_reader(sort).only_sort() for sort in _texts(parts, "sorts")),
         limit=_number(parts, "limit"),
         offset=_number(parts, "offset"),
-        cursor=parts.get("cursor"),
+        cursor=cursor,
     )
+
+
+def _reader(text: str) -> _Reader:
+    return _Reader(_tokens(text))
 
 
 _PARTS = {"fields", "constraints", "sorts", "limit", "offset", "cursor"}
@@ -317,5 +336,4 @@ def _constraint(name: str, wanted: object) -> Condition:
         raise BadQuery("unknown comparison")
     if not isinstance(wanted, (str, int, float, bool, tuple)):
         raise BadQuery("a value is missing")
-    field = _Reader(_tokens(name))._field()  # noqa: SLF001 -- the module's own class
-    return Comparison(field, operator.lower(), wanted)
+    return Comparison(_reader(name).only_field(), operator.lower(), wanted)

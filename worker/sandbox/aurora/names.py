@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 -- letters of many scripts are the point of this file
 """Invented people and places in many scripts, as pools the generator draws from."""
 
 from __future__ import annotations
@@ -6,7 +7,7 @@ from typing import NamedTuple
 
 
 class Culture(NamedTuple):
-    """How often of a hundred, first and last names, places, language, e-mail letters."""
+    """Of a hundred members, how many; their names, places and language."""
 
     share: int
     language: str

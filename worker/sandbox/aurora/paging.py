@@ -57,7 +57,7 @@ class Order(NamedTuple):
 
 
 def order_of(sorts: tuple[Sort, ...]) -> Order:
-    """Ties go by id, in the direction of the first sort, so that pages never overlap."""
+    """Ties go by id, in the direction of the first sort: pages never overlap."""
     names = [sort.field.text for sort in sorts] or ["id"]
     if unknown := [name for name in names if name not in SORTS]:
         raise BadQuery(f"no sort {unknown[0]}")

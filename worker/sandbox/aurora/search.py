@@ -21,7 +21,7 @@ from worker.sandbox.aurora.paging import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from worker.sandbox.aurora.community import Community
     from worker.sandbox.aurora.index import Key
@@ -29,18 +29,68 @@ if TYPE_CHECKING:
     from worker.sandbox.aurora.members import Member
 
 MESSAGE_FIELDS = frozenset(
-    """
-    attachments author board board_relative_id body can_accept_solution canonical_url
-    content_workflow context_id context_url contributors conversation cover_image
-    current_revision custom_tag_scope custom_tags depth device_id
-    excluded_from_kudos_leaderboards href id images is_answer is_escalated
-    is_image_comment is_promoted is_solution kudos labels language last_publish_time
-    manual_sort me_toos metrics moderation_approval_date moderation_status
-    moderation_style occasion_data parent placeholder popularity post_time
-    post_time_friendly ratings read_only replies search_snippet seo_description
-    seo_title solution_data status subject tags teaser tkb_helpfulness_ratings topic
-    user_context videos view_href winner
-    """.split()
+    [
+        "attachments",
+        "author",
+        "board",
+        "board_relative_id",
+        "body",
+        "can_accept_solution",
+        "canonical_url",
+        "content_workflow",
+        "context_id",
+        "context_url",
+        "contributors",
+        "conversation",
+        "cover_image",
+        "current_revision",
+        "custom_tag_scope",
+        "custom_tags",
+        "depth",
+        "device_id",
+        "excluded_from_kudos_leaderboards",
+        "href",
+        "id",
+        "images",
+        "is_answer",
+        "is_escalated",
+        "is_image_comment",
+        "is_promoted",
+        "is_solution",
+        "kudos",
+        "labels",
+        "language",
+        "last_publish_time",
+        "manual_sort",
+        "me_toos",
+        "metrics",
+        "moderation_approval_date",
+        "moderation_status",
+        "moderation_style",
+        "occasion_data",
+        "parent",
+        "placeholder",
+        "popularity",
+        "post_time",
+        "post_time_friendly",
+        "ratings",
+        "read_only",
+        "replies",
+        "search_snippet",
+        "seo_description",
+        "seo_title",
+        "solution_data",
+        "status",
+        "subject",
+        "tags",
+        "teaser",
+        "tkb_helpfulness_ratings",
+        "topic",
+        "user_context",
+        "videos",
+        "view_href",
+        "winner",
+    ]
 )
 _ONE_WORD = {
     "messages": "message",
@@ -50,13 +100,36 @@ _ONE_WORD = {
     "kudos": "kudo",
 }
 NOT_EMULATED = frozenset(
-    """
-    albums attachments boards bookmarks categories communities custom_tags
-    floated_messages grouphubs images inbox_notes labels me_toos membership_requests
-    metrics nodes notes_threads notification_feeds outbox_notes products
-    product_categories ratings reviews subscriptions tags threaded_notes
-    tkb_helpfulness_ratings videos
-    """.split()
+    [
+        "albums",
+        "attachments",
+        "boards",
+        "bookmarks",
+        "categories",
+        "communities",
+        "custom_tags",
+        "floated_messages",
+        "grouphubs",
+        "images",
+        "inbox_notes",
+        "labels",
+        "me_toos",
+        "membership_requests",
+        "metrics",
+        "nodes",
+        "notes_threads",
+        "notification_feeds",
+        "outbox_notes",
+        "products",
+        "product_categories",
+        "ratings",
+        "reviews",
+        "subscriptions",
+        "tags",
+        "threaded_notes",
+        "tkb_helpfulness_ratings",
+        "videos",
+    ]
 )
 
 
@@ -95,9 +168,9 @@ def run(community: Community, query: Query, caller: Caller) -> dict[str, Any]:
 
 def _refuse_bad_paging(community: Community, query: Query) -> None:
     switches = community.switches
-    if query.limit is not None and query.limit > switches.limit_maximum:
-        if not switches.limit_above_maximum_is_clamped:
-            raise BadQuery("LIMIT above the maximum")
+    too_many = query.limit is not None and query.limit > switches.limit_maximum
+    if too_many and not switches.limit_above_maximum_is_clamped:
+        raise BadQuery("LIMIT above the maximum")
     maximum = switches.offset_maximum
     if query.offset and maximum is not None and query.offset > maximum:
         raise BadQuery("OFFSET above the maximum")
@@ -143,7 +216,7 @@ def _users(community: Community, query: Query, caller: Caller) -> dict[str, Any]
 
 
 def user(community: Community, member: Member, caller: Caller) -> dict[str, Any]:
-    """One member as `GET /users/{id}` gives it: every field, collections as pointers."""
+    """One member as `GET /users/{id}` gives it: all fields, collections as pointers."""
     sees = caller.rights is Rights.ADMINISTRATOR or caller.member_id == member.id
     with community.lock:
         return projection(user_fields(community), (), sees_private=sees)(member)
@@ -167,7 +240,9 @@ def _roles(community: Community, query: Query, caller: Caller) -> dict[str, Any]
             "id": role_id,
             "href": f"/roles/{role_id}",
             "name": community.roles[role_id].name,
-            "users": {"query": f"SELECT * FROM users WHERE roles.id = '{role_id}'"},
+            "users": {
+                "query": f"SELECT * FROM users WHERE roles.id = '{role_id}'"  # noqa: S608 -- LiQL, shown only
+            },
         }
         for role_id in role_ids
     ]

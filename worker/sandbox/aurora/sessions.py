@@ -53,7 +53,7 @@ class Sessions:
         self.redirect_uris = [REDIRECT_URI]
 
     def log_in(self, login: str, password: str | None, key: str | None) -> str:
-        """Return a session key; an administrator's key opens another's without password."""
+        """Return a session key; an administrator's opens others', without password."""
         if not self._community.switches.session_login:
             raise LoginRefused(403, "Direct sign-in is switched off")
         member = self._community.member_by_login(login)
@@ -185,7 +185,7 @@ class Sessions:
         return self._now() + round(seconds * 1000)
 
     def _secret(self, kind: str) -> str:
-        """A secret like the vendor's: base64 with `+`, `/` and `=` in it, by a counter."""
+        """Base64 with `+`, `/` and `=` in it, as the vendor's have; from a counter."""
         self._issued += 1
         text = f"{self._seed}:{kind}:{self._issued}".encode()
         return base64.b64encode(blake2b(text, digest_size=31).digest()).decode()

@@ -1,4 +1,4 @@
-"""Every path the sandbox serves, with its kind for counting; what is missing is here too."""
+"""Every path the sandbox serves, with its kind for counting; the rest is refused."""
 
 from __future__ import annotations
 

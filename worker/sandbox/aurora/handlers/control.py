@@ -175,7 +175,7 @@ class Control:
         return answers.as_json({"ids": [str(member_id) for member_id in ids]}, 201)
 
     async def change(self, request: Request) -> Response:
-        """`{"count": n, "seed": s}`: n members visit; or `{"id": …, fields}`: one edit."""
+        """`{"count": n, "seed": s}`: n members visit; `{"id": …, fields}`: one edit."""
         body = await json_body(request)
         if "id" in body:
             member_id = int(body.pop("id"))

@@ -107,6 +107,7 @@ def _page(given: dict[str, str], problem: str) -> Response:
         "<p><label>Login <input name='user.login'></label>"
         "<p><label>Password <input name='user.password' type=password></label>"
         "<p><button>Sign in and allow</button> "
-        "<button name=approve value=1>Allow as the administrator</button></form></html>",
+        "<button name=approve value=1>Allow as the administrator</button>"
+        "</form></html>",
         media_type=answers.HTML,
     )
