@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.fernet import Fernet
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from worker.settings import Settings
 
@@ -32,3 +34,9 @@ def settings(tmp_path: Path) -> Settings:
             "client_secret": "invented",
         },
     )
+
+
+@pytest.fixture
+def log_lines():
+    with capture_logs(processors=[merge_contextvars]) as entries:
+        yield entries

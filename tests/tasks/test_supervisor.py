@@ -48,6 +48,15 @@ def notes(tmp_path):
     return read
 
 
+def supervisor_of(command: list[str], *, reads_input: bool = True):
+    script = (
+        "from worker.cli.supervisor import Child, Supervisor\n"
+        f"child = Child('child', {command!r}, reads_input={reads_input})\n"
+        "Supervisor([child], lambda _: None).run()\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", script])
+
+
 def wait_for(condition) -> None:
     deadline = time.monotonic() + 15
     while not condition():
@@ -182,34 +191,27 @@ def test_restarts_a_child_that_lives_and_does_nothing(child, notes):
     assert notes() == ["worker up", "worker stopped", "worker up", "worker stopped"]
 
 
-def test_hands_a_message_over_and_keeps_the_line_open(tmp_path):
-    heard = tmp_path / "heard"
+def test_a_child_hears_by_its_input_that_the_supervisor_was_killed(tmp_path, notes):
     listen = (
         "import pathlib, sys;"
-        f"heard = pathlib.Path({str(heard)!r});"
-        "heard.write_bytes(sys.stdin.buffer.read(5));"
+        f"notes = pathlib.Path({str(tmp_path / 'notes')!r});"
+        "notes.write_text('up');"
         "sys.stdin.buffer.read();"
-        "heard.write_text('alone')"
+        "notes.write_text('alone')"
     )
-    thread = when(lambda: heard.exists() and heard.read_text() == "hello", interrupt)
-    Supervisor(
-        [Child("child", [sys.executable, "-c", listen], b"hello")], lambda _: None
-    ).run()
 
-    thread.join()
-    assert heard.read_text() == "hello"
+    with supervisor_of([sys.executable, "-c", listen]) as supervisor:
+        wait_for(lambda: notes() == ["up"])
+        supervisor.kill()
+
+    wait_for(lambda: notes() == ["alone"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a signal of Linux alone")
-def test_children_end_with_a_killed_supervisor(notes, tmp_path):
-    script = (
-        "import sys\n"
-        "from worker.cli.supervisor import Child, Supervisor\n"
-        f"child = [sys.executable, '-c', {CHILD!r}, 'broker', {str(tmp_path)!r}]\n"
-        "Supervisor([Child('broker', child)], lambda _: None).run()\n"
-    )
+def test_a_child_that_reads_nothing_ends_with_a_killed_supervisor(notes, tmp_path):
+    deaf_by_input = [sys.executable, "-c", CHILD, "broker", str(tmp_path)]
 
-    with subprocess.Popen([sys.executable, "-c", script]) as supervisor:
+    with supervisor_of(deaf_by_input, reads_input=False) as supervisor:
         wait_for(lambda: notes() == ["broker up"])
         supervisor.kill()
 

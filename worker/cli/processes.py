@@ -6,7 +6,6 @@ As a module it is what the supervisor starts; people use `aurora-sync worker` an
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -14,20 +13,21 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from worker import bootstrap, clock
-from worker.admin.app import create_app
+from worker import clock, logs
 from worker.app import app
 from worker.broker import EmbeddedBroker
-from worker.cli.supervisor import WRONG_SETTINGS
-from worker.errors import ConfigurationError
-from worker.queue import Queue, send_run
-from worker.tasks.process import configure_logs
+from worker.cli.exits import Exit, exit_for, explain
+from worker.errors import WorkerError
+from worker.queue import Queue
+from worker.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.settings import Settings
 
+# Named by string: doorways do not import each other.
+ADMIN_APP = "worker.admin.app:from_settings"
 # Event streams of open pages would hold the admin endpoint for ever: > 12 s measured.
 ADMIN_GRACE_S = 5
 # An orphan ends gently within this, or at once.
@@ -40,7 +40,7 @@ def worker(settings: Settings) -> int:
 
 
 def beat(settings: Settings) -> int:
-    """Send a tick every five seconds until SIGTERM; several beats do no harm."""
+    """Send a tick every five seconds until SIGTERM; exit code 2 without a broker."""
     return _without_broker(settings) or _beat(settings)
 
 
@@ -53,13 +53,13 @@ def admin(settings: Settings) -> int:
 def _without_broker(settings: Settings) -> int:
     broker = EmbeddedBroker(settings.home)
     if settings.broker_url or broker.answers():
-        return 0
+        return Exit.FINE
     print(
         f"No broker: none answers in {broker.folder} and SYNC_BROKER_URL is not set. "
         "Run `aurora-sync start` with this SYNC_HOME, or set SYNC_BROKER_URL.",
         file=sys.stderr,
     )
-    return WRONG_SETTINGS
+    return Exit.WRONG_USE
 
 
 def _worker(settings: Settings) -> int:
@@ -83,26 +83,25 @@ def _worker(settings: Settings) -> int:
 def _beat(settings: Settings) -> int:
     app.use(settings)
     app.Beat(loglevel=settings.log_level.upper(), quiet=True).run()
-    return 0
+    return Exit.FINE
 
 
 def _admin(settings: Settings) -> int:
-    app.use(settings)
-    configure_logs(settings)
-    with bootstrap.services(settings, send=send_run) as services:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(services),
-                host=settings.admin.host,
-                port=settings.admin.port,
-                timeout_graceful_shutdown=ADMIN_GRACE_S,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-            )
+    logs.configure(log_format=settings.log_format, level=settings.log_level)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            ADMIN_APP,
+            factory=True,
+            host=settings.admin.host,
+            port=settings.admin.port,
+            timeout_graceful_shutdown=ADMIN_GRACE_S,
+            log_config=None,
+            access_log=False,
+            server_header=False,
         )
-        server.run()
-        return 0 if server.started else 1
+    )
+    server.run()
+    return Exit.FINE if server.started else Exit.SOME_FAILED
 
 
 RUNS: dict[str, Callable[[Settings], int]] = {
@@ -113,24 +112,18 @@ RUNS: dict[str, Callable[[Settings], int]] = {
 
 
 def command(name: str) -> list[str]:
-    """Return the command of one process; it wants `message(settings)` as its input."""
+    """Return the command of one process; it ends when its standard input does."""
     return [sys.executable, "-P", "-m", __name__, name]
-
-
-def message(settings: Settings) -> bytes:
-    """Return the settings for a child: on its input, for its environment may differ."""
-    return pickle.dumps(settings)
 
 
 def main(name: str) -> int:
     """Run one process for the supervisor that holds the other end of our input."""
-    settings = pickle.load(sys.stdin.buffer)  # noqa: S301 -- from our own supervisor
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     try:
-        return RUNS[name](settings)
-    except ConfigurationError as error:
-        print("\n".join(error.problems), file=sys.stderr)
-        return WRONG_SETTINGS
+        return RUNS[name](load_settings())
+    except WorkerError as error:
+        print("\n".join(explain(error)), file=sys.stderr)
+        return exit_for(error)
 
 
 def _end_with_supervisor() -> None:

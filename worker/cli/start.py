@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from worker import bootstrap, clock
 from worker.broker import EmbeddedBroker
 from worker.cli import processes
+from worker.cli.exits import Exit
 from worker.cli.supervisor import Child, Supervisor
 from worker.queue import last_tick_at
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from worker.settings import Settings
 
-ALREADY_RUNNING = 3
 # A worker hands its runs over between batches; one batch takes seconds.
 WARM_S = 45.0
 COLD_S = 10.0
@@ -37,7 +37,8 @@ OLD_BROKER_ENDS_WITHIN_S = 10.0
 
 def run(settings: Settings) -> int:
     """
-    Run until SIGTERM or Ctrl-C; return the exit code.
+    Run until SIGTERM or Ctrl-C; return the exit code. The processes read the same
+    environment as this one.
 
     3 where another `start` has this home; 2 where a process refuses its settings.
     """
@@ -46,7 +47,7 @@ def run(settings: Settings) -> int:
     with _alone_in(home) as holder:
         if holder is not None:
             print(f"Already started in {home} (process {holder}).", file=sys.stderr)
-            return ALREADY_RUNNING
+            return Exit.ALREADY_RUNNING
         with bootstrap.services(settings) as services:
             services.database.upgrade()
         say("database is up to date")
@@ -58,18 +59,16 @@ def say(text: str) -> None:
 
 
 def _children(settings: Settings) -> Iterator[Child]:
-    message = processes.message(settings)
     if not settings.broker_url:
         yield _broker(EmbeddedBroker(settings.home))
     yield Child(
         "worker",
         processes.command("worker"),
-        message,
         stops=((signal.SIGTERM, WARM_S), (signal.SIGQUIT, COLD_S)),
         ailment=_ticks_overdue(settings.home, settings.run_slice),
     )
-    yield Child("beat", processes.command("beat"), message)
-    yield Child("admin endpoint", processes.command("admin"), message)
+    yield Child("beat", processes.command("beat"))
+    yield Child("admin endpoint", processes.command("admin"))
 
 
 def _broker(broker: EmbeddedBroker) -> Child:
@@ -79,7 +78,7 @@ def _broker(broker: EmbeddedBroker) -> Child:
     deadline = clock.monotonic() + OLD_BROKER_ENDS_WITHIN_S
     while broker.answers() and clock.monotonic() < deadline:
         time.sleep(0.1)
-    return Child("broker", broker.command(), is_ready=broker.answers)
+    return Child("broker", broker.command(), reads_input=False, is_ready=broker.answers)
 
 
 def _ticks_overdue(home: Path, run_slice: timedelta) -> Callable[[float], str | None]:

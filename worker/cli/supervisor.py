@@ -10,11 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker import clock
+from worker.cli.exits import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ LONGEST_PAUSE_S = 30.0
 WELL_AFTER_S = 60.0
 READY_WITHIN_S = 20.0
 # An exit code that no restart will change.
-WRONG_SETTINGS = 2
+WRONG_SETTINGS = Exit.WRONG_USE
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,14 +36,14 @@ class Child:
     """
     A process to keep alive.
 
-    `message` is handed over on its standard input, which stays open: its end tells the
-    child that the supervisor is gone. One without a message does not listen there.
+    Its standard input is a pipe that stays open: the end of it tells the child that the
+    supervisor is gone; one that does not read it gets a signal, where there is one.
     `stops` are the signals that end it and the seconds each is given; SIGKILL follows.
     """
 
     name: str
     command: Sequence[str]
-    message: bytes = b""
+    reads_input: bool = True
     stops: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 10.0),)
     is_ready: Callable[[], bool] | None = None
     # Says why the running child is of no use any more; None while it is well.
@@ -68,17 +68,9 @@ class Kept:
             stdin=subprocess.PIPE,
             # Ctrl-C in a terminal reaches a whole group: the order is the supervisor's.
             start_new_session=True,
-            preexec_fn=None if self.child.message else _die_with_parent,  # noqa: PLW1509 -- the supervisor has one thread
+            preexec_fn=None if self.child.reads_input else _die_with_parent,  # noqa: PLW1509 -- the supervisor has one thread
         )
-        self._hand_over(self._process)
         self._say(f"{self.child.name} started (process {self._process.pid})")
-
-    def _hand_over(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin is not None  # noqa: S101 -- PIPE was asked for
-        # A broken pipe: it died at once; the next look finds out and says so.
-        with suppress(BrokenPipeError):
-            process.stdin.write(self.child.message)
-            process.stdin.flush()
 
     def tend(self) -> int | None:
         """Restart a dead child after its pause; return the exit code it died with."""
@@ -137,8 +129,7 @@ class Kept:
 
     def _forget(self) -> None:
         if self._process is not None and self._process.stdin is not None:
-            with suppress(BrokenPipeError):
-                self._process.stdin.close()
+            self._process.stdin.close()
         self._process = None
 
 
