@@ -1,0 +1,128 @@
+"""The client under test against the sandbox on loopback, and what it needs."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from worker.aurora import auth
+from worker.aurora.client import AuroraClient
+from worker.aurora.pace import Pace
+from worker.sandbox.aurora import AuroraSandbox
+from worker.sandbox.server import run_in_thread
+from worker.settings import AuroraSettings
+
+
+class MemoryVault:
+    """Keeps a token as the vault's protocol promises, for one process."""
+
+    def __init__(self, token=None):
+        self.token = token
+        self.renewals = 0
+        self._lock = threading.Lock()
+
+    def load(self):
+        return self.token
+
+    def renew(self, seen, obtain):
+        with self._lock:
+            held = self.token
+            if held is not None and held.generation != (seen or 0):
+                return held
+            generation = held.generation + 1 if held is not None else 1
+            self.token = obtain(held)._replace(generation=generation)
+            self.renewals += 1
+            return self.token
+
+
+class StandingClock:
+    """A monotonic clock that moves only when somebody sleeps by it."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.slept = []
+        self._lock = threading.Lock()
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        with self._lock:
+            self.slept.append(round(seconds, 3))
+            self.now += seconds
+
+
+@dataclass
+class Remote:
+    """A served sandbox and what makes clients of it."""
+
+    sandbox: AuroraSandbox
+    base_url: str
+    vault: MemoryVault = field(default_factory=MemoryVault)
+    clock: StandingClock = field(default_factory=StandingClock)
+    calls: list[str] = field(default_factory=list)
+    _open: list[AuroraClient] = field(default_factory=list)
+
+    @property
+    def community(self):
+        return self.sandbox.community
+
+    def settings(self, **changed):
+        given = self.sandbox.credentials(self.base_url)
+        values = {
+            "community": "demo",
+            "auth": "session",
+            "requests_per_second": 1000,
+            "connect_timeout": timedelta(seconds=5),
+            "read_timeout": timedelta(seconds=10),
+            **given,
+            **changed,
+        }
+        return AuroraSettings(**values)
+
+    def client(self, *, custom_fields=(), **changed):
+        settings = self.settings(**changed)
+        ways = {"session": auth.session_login, "oauth": auth.oauth_refresh}
+        made = AuroraClient(
+            self.vault,
+            ways[settings.auth](settings),
+            settings,
+            on_call=lambda: self.calls.append("call"),
+            custom_fields=custom_fields,
+            pace=self.pace(settings.requests_per_second),
+        )
+        self._open.append(made)
+        return made
+
+    def pace(self, per_second):
+        return Pace(per_second, monotonic=self.clock.monotonic, sleep=self.clock.sleep)
+
+    def register(self, count, **fields):
+        return [self.community.register(**fields) for _ in range(count)]
+
+    def close(self):
+        for client in self._open:
+            client.close()
+
+
+@pytest.fixture
+def remote():
+    """An empty community: its administrator is not listed among the members."""
+    sandbox = AuroraSandbox()
+    with run_in_thread(sandbox.app) as base_url:
+        served = Remote(sandbox, base_url)
+        yield served
+        served.close()
+
+
+@pytest.fixture
+def vault():
+    return MemoryVault
+
+
+@pytest.fixture
+def standing_clock():
+    return StandingClock()
