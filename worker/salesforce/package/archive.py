@@ -68,7 +68,7 @@ def _objects(source: Path, manifest: Manifest) -> dict[str, bytes]:
 
 def _object_file(folder: Path, manifest: Manifest) -> bytes:
     own = folder / f"{folder.name}.object{_SUFFIX}"
-    root = etree.Element(f"{{{NAMESPACE}}}CustomObject", nsmap={None: NAMESPACE})
+    root = _empty("CustomObject")
     if own.exists():
         # A standard object brings none: it must not be listed as ours, or the org
         # would take the file for the whole of it.
@@ -111,7 +111,7 @@ def _renamed(element: etree._Element, name: str) -> etree._Element:
 
 
 def _package_xml(manifest: Manifest, api_version: str) -> bytes:
-    root = etree.Element(f"{{{NAMESPACE}}}Package", nsmap={None: NAMESPACE})
+    root = _empty("Package")
     for kind in sorted(manifest):
         types = etree.SubElement(root, f"{{{NAMESPACE}}}types")
         for member in sorted(manifest[kind]):
@@ -124,6 +124,10 @@ def _package_xml(manifest: Manifest, api_version: str) -> bytes:
 def _api_version(root: Path) -> str:
     project = json.loads((root / "sfdx-project.json").read_text(encoding="utf-8"))
     return str(project["sourceApiVersion"])
+
+
+def _empty(name: str) -> etree._Element:
+    return etree.fromstring(f'<{name} xmlns="{NAMESPACE}"/>')
 
 
 def _parsed(path: Path) -> etree._Element:
