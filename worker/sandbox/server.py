@@ -1,6 +1,6 @@
 """
-Serves the sandboxes over plain HTTP on loopback: in a thread for tests, in a process
-each for people and measurements. Knows uvicorn and processes; knows no vendor.
+Serves an application over plain HTTP on loopback: in a thread for tests, and both
+sandboxes in a process each for people and measurements. Knows uvicorn; knows no vendor.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from worker.sandbox.processes import run_sandboxes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
+
+__all__ = ["DROP", "Server", "base_url", "listen", "run_in_thread", "run_sandboxes"]
 
 LOOPBACK = "127.0.0.1"
 # An app that finds this extension in its scope may hang up without an answer.
@@ -74,6 +78,11 @@ class Server(uvicorn.Server):
         if self.server_state.tasks:
             await asyncio.wait(list(self.server_state.tasks), timeout=2)
         await asyncio.sleep(0)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Whoever runs the server decides what signals mean.
+        yield
 
     def stop(self) -> None:
         self.should_exit = True
