@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -12,7 +12,6 @@ import pytest
 import celeryconfig
 from worker import queue
 from worker.app import SyncApp
-from worker.app import app as product
 from worker.broker import EmbeddedBroker
 from worker.errors import ConfigurationError
 from worker.queue import Queue, last_tick_at, record_tick, send_run
@@ -25,11 +24,23 @@ def app(settings):
         yield made
 
 
-@pytest.fixture
+LIST_TASKS = """
+import json, pathlib
+from worker.app import app
+from worker.settings import Settings
+app.use(Settings.model_construct(home=pathlib.Path("home"), broker_url="memory://"))
+app.loader.import_default_modules()
+print(json.dumps([name for name in app.tasks if not name.startswith("celery.")]))
+"""
+
+
+@pytest.fixture(scope="module")
 def own_tasks():
-    for module in celeryconfig.imports:
-        importlib.import_module(module)
-    return {name for name in product.tasks if not name.startswith("celery.")}
+    # In a process of its own: asking the product's application configures it for good.
+    done = subprocess.run(
+        [sys.executable, "-c", LIST_TASKS], stdout=subprocess.PIPE, check=True
+    )
+    return set(json.loads(done.stdout))
 
 
 def test_every_task_has_a_queue_of_ours(own_tasks):

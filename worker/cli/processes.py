@@ -6,6 +6,7 @@ As a module it is what the supervisor starts; people use `aurora-sync worker` an
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from worker import clock, logs
+from worker import logs
 from worker.app import app
 from worker.broker import EmbeddedBroker
 from worker.cli.exits import Exit, exit_for, explain
@@ -67,7 +68,7 @@ def _worker(settings: Settings) -> int:
     # Threads: the work is waiting for remotes. Mingle and gossip ask other workers
     # for what the database knows.
     controller = app.Worker(
-        hostname=f"worker-{os.getpid()}-{clock.monotonic():.0f}@%h",
+        hostname=f"worker-{os.getpid()}@{platform.node()}",
         pool_cls="threads",
         concurrency=settings.worker_threads,
         queues=[queue.value for queue in Queue],
@@ -96,6 +97,7 @@ def _admin(settings: Settings) -> int:
             port=settings.admin.port,
             timeout_graceful_shutdown=ADMIN_GRACE_S,
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
         )
@@ -127,7 +129,9 @@ def main(name: str) -> int:
 
 
 def _end_with_supervisor() -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: its lock, held by this thread for ever, would abort the exit.
+    while os.read(0, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(ORPHAN_GRACE_S)
     os._exit(1)

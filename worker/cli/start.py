@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import socket
 import sys
 import time
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from worker.settings import Settings
+    from worker.settings import AdminSettings, Settings
 
 # A worker hands its runs over between batches; one batch takes seconds.
 WARM_S = 45.0
@@ -44,7 +45,7 @@ def run(settings: Settings) -> int:
     """
     home = settings.home.resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _alone_in(home) as holder:
+    with alone_in(home) as holder:
         if holder is not None:
             print(f"Already started in {home} (process {holder}).", file=sys.stderr)
             return Exit.ALREADY_RUNNING
@@ -65,10 +66,28 @@ def _children(settings: Settings) -> Iterator[Child]:
         "worker",
         processes.command("worker"),
         stops=((signal.SIGTERM, WARM_S), (signal.SIGQUIT, COLD_S)),
-        ailment=_ticks_overdue(settings.home, settings.run_slice),
+        ailment=ticks_overdue(settings.home, settings.run_slice),
     )
     yield Child("beat", processes.command("beat"))
-    yield Child("admin endpoint", processes.command("admin"))
+    yield _admin(settings.admin)
+
+
+def _admin(settings: AdminSettings) -> Child:
+    address = (settings.host, settings.port)
+
+    def is_ready() -> bool:
+        try:
+            with socket.create_connection(address, timeout=1):
+                return True
+        except OSError:
+            return False
+
+    return Child(
+        f"admin endpoint http://{settings.host}:{settings.port}",
+        processes.command("admin"),
+        # Port 0 lets the machine choose: then only the log says which.
+        is_ready=is_ready if settings.port else None,
+    )
 
 
 def _broker(broker: EmbeddedBroker) -> Child:
@@ -81,7 +100,7 @@ def _broker(broker: EmbeddedBroker) -> Child:
     return Child("broker", broker.command(), reads_input=False, is_ready=broker.answers)
 
 
-def _ticks_overdue(home: Path, run_slice: timedelta) -> Callable[[float], str | None]:
+def ticks_overdue(home: Path, run_slice: timedelta) -> Callable[[float], str | None]:
     """Watch for a worker that lives and does nothing: a known fault of reconnecting."""
     limit_s = TICK_OVERDUE_S + run_slice.total_seconds()
 
@@ -96,7 +115,7 @@ def _ticks_overdue(home: Path, run_slice: timedelta) -> Callable[[float], str | 
 
 
 @contextmanager
-def _alone_in(home: Path) -> Iterator[str | None]:
+def alone_in(home: Path) -> Iterator[str | None]:
     """Hold the home's lock while the block runs; yield who else holds it, if so."""
     # The lock ends with the process, however that ends: no stale file to clean up.
     with (home / "start.lock").open("a+", encoding="ascii") as lock:

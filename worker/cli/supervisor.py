@@ -119,7 +119,9 @@ class Kept:
             except subprocess.TimeoutExpired:
                 self._say(f"{self.child.name} did not end within {seconds:.0f} s")
             else:
-                self._say(f"{self.child.name} {_cause(code)}")
+                # Some end themselves by the signal they were sent, when all is done.
+                gentle = code == -number != -signal.SIGKILL
+                self._say(f"{self.child.name} {_cause(0 if gentle else code)}")
                 break
         self._forget()
 
