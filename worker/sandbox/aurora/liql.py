@@ -315,13 +315,10 @@ def _constraints(value: object) -> Condition | None:
     """`{"field": value}` means `=`; `{"field": {">=": value}}` names the comparison."""
     if value is None or value == []:
         return None
-    if not isinstance(value, list):
-        raise BadQuery("constraints must be a list")
+    if not isinstance(value, list) or not all(isinstance(c, dict) for c in value):
+        raise BadQuery("constraints must be a list of objects")
     parts = [
-        _constraint(name, wanted)
-        for item in value
-        if isinstance(item, dict)
-        for name, wanted in item.items()
+        _constraint(name, wanted) for item in value for name, wanted in item.items()
     ]
     return parts[0] if len(parts) == 1 else All(tuple(parts))
 
