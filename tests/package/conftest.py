@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from typing import TYPE_CHECKING
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from lxml import etree
 
+from worker import http
+from worker.salesforce.connection import Connection
 from worker.salesforce.package.archive import NAMESPACE, ROOT
 
 if TYPE_CHECKING:
@@ -48,3 +54,54 @@ def _edit(root: etree._Element, path: str, text: str | None) -> None:
         element.getparent().remove(element)
     else:
         element.text = text
+
+
+class ScriptedOrg(BaseHTTPRequestHandler):
+    """Gives the answers it was told, in order; the last one again and again."""
+
+    protocol_version = "HTTP/1.1"
+    script: ClassVar[list[tuple[int, object]]]
+    asked: ClassVar[list[tuple[str, str, str, bytes]]]
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        sent = self.rfile.read(length)
+        token = self.headers.get("Authorization", "")
+        self.asked.append((self.command, self.path, token, sent))
+        status, told = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        body = told.encode() if isinstance(told, str) else json.dumps(told).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = _answer  # noqa: N815 -- the names http.server looks for
+
+    def log_message(self, *_: object) -> None:
+        """Stay quiet."""
+
+
+@pytest.fixture
+def scripted():
+    """An org whose answers the test writes, for what no sandbox would say by itself."""
+    handler = type("Scripted", (ScriptedOrg,), {"script": [], "asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}
+    )
+    thread.start()
+    handler.connection = Connection(
+        f"http://127.0.0.1:{server.server_port}", "00Dxx!session", "62.0"
+    )
+    yield handler
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def session():
+    limit = timedelta(seconds=10)
+    with http.session(connect_timeout=limit, read_timeout=limit) as made:
+        yield made
