@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
-    Insert = sqlite.Insert | postgresql.Insert
+# Both know ON CONFLICT.
+Insert = sqlite.Insert | postgresql.Insert
 
 # RETURNING came with it.
 OLDEST_SQLITE = (3, 35)
