@@ -34,7 +34,7 @@ class Action(StrEnum):
 
 
 class LinkChoice(NamedTuple):
-    """Which Contact a member belongs to. `create`: to one that must be created first."""
+    """Which Contact a member belongs to; `create`: it must be created first."""
 
     contact_id: str | None
     link: ContactLink
@@ -73,6 +73,8 @@ def choose_link(
     known: MemberLink | None,
     candidates: Sequence[str],
     settings: FeatureSettings,
+    *,
+    retrying: bool = False,
 ) -> LinkChoice:
     """
     Choose the Contact, never by guessing: none → create if the setting says so,
@@ -84,13 +86,26 @@ def choose_link(
         return settled
     match candidates:
         case []:
-            if settings.create_new_contact and not seen.deleted:
-                return LinkChoice(None, ContactLink.CREATED, create=True)
-            return UNLINKED
+            return _without_candidates(seen, known, settings, retrying=retrying)
         case [only]:
             return LinkChoice(only, ContactLink.LINKED)
         case _:
             return LinkChoice(None, ContactLink.AMBIGUOUS)
+
+
+def _without_candidates(
+    seen: Sighting,
+    known: MemberLink | None,
+    settings: FeatureSettings,
+    *,
+    retrying: bool,
+) -> LinkChoice:
+    if not settings.create_new_contact or seen.deleted:
+        return UNLINKED
+    refused = known is not None and known.contact_link is ContactLink.REFUSED
+    if known and refused and known.email_key == seen.email_key and not retrying:
+        return LinkChoice(None, ContactLink.REFUSED)
+    return LinkChoice(None, ContactLink.CREATED, create=True)
 
 
 def _settled_choice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 
@@ -28,7 +29,7 @@ def split(low: int, high: int, parts: int) -> list[IdRange]:
     bounds = [low + (high - low + 1) * part // parts for part in range(parts + 1)]
     return [
         IdRange(first, following - 1, first)
-        for first, following in zip(bounds, bounds[1:], strict=False)
+        for first, following in itertools.pairwise(bounds)
     ]
 
 

@@ -35,9 +35,8 @@ class Counts:
     def as_dict(self) -> dict[str, int]:
         return dict(self._of)
 
-    @property
-    def failed(self) -> int:
-        return self._of[Outcome.FAILED.value]
+    def of(self, outcome: Outcome) -> int:
+        return self._of[outcome.value]
 
 
 class Progress(NamedTuple):

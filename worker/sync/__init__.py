@@ -1,0 +1,1 @@
+"""The streams: gather → decide → apply → record, then the cursor moves."""

@@ -1,0 +1,124 @@
+"""
+Roles, ratings and notes, which the community gives only member by member: fetched for
+changed members alone, within a budget of calls, after all the rest has been written.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from worker import logs
+from worker.domain.fitting import Fitting, fingerprint
+from worker.domain.mapping import (
+    COMMUNITY_USER,
+    COMMUNITY_USER_KEY,
+    SLOW_FIELDS,
+    member_key,
+)
+from worker.errors import PermissionMissing, RetryLater
+from worker.sync.parking import park_refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.domain.records import DescribedObject, SlowFields
+    from worker.domain.state import MemberLink
+    from worker.sync.context import RunContext
+
+log = logs.logger(__name__)
+
+PAGE = 1000
+
+
+def push_slow_fields(ctx: RunContext, described: DescribedObject) -> None:
+    """
+    Fetch and write what the budget allows; whoever is left comes first next time.
+
+    A community that refuses or slows these reads holds up nothing: the members stay
+    on the waiting list, which the status counts.
+    """
+    settings = ctx.settings.aurora
+    if not settings.slow_fields or not settings.slow_field_calls:
+        return
+    fields = _SlowPush(ctx, described)
+    # Each member costs at least one call, so more ids than calls are never needed.
+    due = ctx.store.members.slow_due(ctx.community, settings.slow_field_calls)
+    known = ctx.store.members.by_ids(ctx.community, due)
+    written = [number for number in due if _is_there(known.get(number))]
+    # Who is not in the org yet has nothing to add fields to; a later write asks anew.
+    early = [(number, None) for number in due if number not in set(written)]
+    ctx.store.members.slow_done(ctx.community, early)
+    fetched = ctx.aurora.slow_fields(written, calls=settings.slow_field_calls)
+    for page in _patiently(fetched):
+        ctx.checkpoint()
+        fields.write(page, known)
+    ctx.extra["slow_fields_waiting"] = ctx.store.members.slow_waiting(ctx.community)
+
+
+def _is_there(link: MemberLink | None) -> bool:
+    return link is not None and link.community_user_id is not None
+
+
+def _patiently(fetched: Iterator[SlowFields]) -> Iterator[list[SlowFields]]:
+    """Yield what came in pages; end quietly where the community wants no more."""
+    while True:
+        page: list[SlowFields] = []
+        try:
+            page.extend(itertools.islice(fetched, PAGE))
+        except (RetryLater, PermissionMissing) as error:
+            log.warning("slow_fields.deferred", code=error.code, status=error.status)
+            if page:
+                yield page
+            return
+        if not page:
+            return
+        yield page
+
+
+class _SlowPush:
+    def __init__(self, ctx: RunContext, described: DescribedObject) -> None:
+        self._ctx = ctx
+        self._fitting = Fitting(described)
+        self._fitters = [self._fitting.fitter(rule) for rule in SLOW_FIELDS]
+
+    def write(self, page: Sequence[SlowFields], known: dict[int, MemberLink]) -> None:
+        """Write the rows that differ; one call per 1,000."""
+        ctx = self._ctx
+        rows: list[dict[str, object]] = []
+        done: list[tuple[int, bytes | None]] = []
+        for fields in page:
+            values = self._values(fields)
+            digest = fingerprint(values)
+            done.append((fields.member_id, digest))
+            if digest != known[fields.member_id].slow_fingerprint:
+                key = member_key(ctx.community, fields.member_id)
+                rows.append({COMMUNITY_USER_KEY: key, **_named(values)})
+        results = ctx.salesforce.upsert(COMMUNITY_USER, COMMUNITY_USER_KEY, rows)
+        ctx.store.members.slow_done(ctx.community, done)
+        ctx.fitted.update(self._fitting.changed)
+        self._fitting.changed.clear()
+        refused = [
+            (f"member:{result.key.rpartition(':')[2]}", result)
+            for result in results
+            if not result.ok
+        ]
+        ctx.extra["slow_fields_written"] = len(rows) - len(refused)
+        stop = park_refused(ctx, refused)
+        if stop is not None:
+            raise stop
+
+    def _values(self, fields: SlowFields) -> list[object]:
+        given = {
+            "roles": ";".join(fields.roles),
+            "average_rating": fields.average_rating,
+            "administrative_notes": fields.administrative_notes,
+        }
+        return [
+            fit(given[rule.source])
+            for rule, fit in zip(SLOW_FIELDS, self._fitters, strict=True)
+        ]
+
+
+def _named(values: Sequence[object]) -> dict[str, object]:
+    return {rule.field: value for rule, value in zip(SLOW_FIELDS, values, strict=True)}
