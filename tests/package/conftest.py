@@ -7,7 +7,7 @@ import shutil
 import threading
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import pytest
 from lxml import etree
@@ -17,8 +17,10 @@ from worker.salesforce.connection import Connection
 from worker.salesforce.package.archive import NAMESPACE, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+M = f"{{{NAMESPACE}}}"
 
 
 @pytest.fixture
@@ -54,6 +56,69 @@ def _edit(root: etree._Element, path: str, text: str | None) -> None:
         element.getparent().remove(element)
     else:
         element.text = text
+
+
+class Field(NamedTuple):
+    """A custom field: whose, its file's name, its elements."""
+
+    owner: str
+    name: str
+    root: etree._Element
+
+    def get(self, element: str) -> str:
+        return self.root.findtext(M + element) or ""
+
+    def number(self, element: str) -> int:
+        return int(self.get(element) or 0)
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}.{self.name}"
+
+
+class Package:
+    """The parsed source, by kind and name."""
+
+    def __init__(self, root: Path) -> None:
+        self._source = root / "force-app/main/default"
+        self.object = self._root(
+            "objects/Community_User__c/Community_User__c.object-meta.xml"
+        )
+        self.fields = [
+            Field(path.parts[-3], path.name.removesuffix(".field-meta.xml"), root)
+            for path, root in self._all("objects/*/fields/*")
+        ]
+        self.views = self._by_name("objects/Community_User__c/listViews/*")
+        self.compact = self._by_name("objects/Community_User__c/compactLayouts/*")
+        self.layouts = self._by_name("layouts/*")
+        self.sets = self._by_name("permissionsets/*")
+        self.tabs = self._by_name("tabs/*")
+
+    def names(self, owner: str) -> set[str]:
+        return {field.name for field in self.fields if field.owner == owner}
+
+    def field(self, owner: str, name: str) -> Field | None:
+        known = (one for one in self.fields if (one.owner, one.name) == (owner, name))
+        return next(known, None)
+
+    def _root(self, path: str) -> etree._Element:
+        return etree.parse(self._source / path).getroot()
+
+    def _all(self, pattern: str) -> Iterator[tuple[Path, etree._Element]]:
+        for path in sorted(self._source.glob(pattern)):
+            yield path, etree.parse(path).getroot()
+
+    def _by_name(self, pattern: str) -> dict[str, etree._Element]:
+        return {
+            path.name.removesuffix("-meta.xml").rpartition(".")[0]: root
+            for path, root in self._all(pattern)
+        }
+
+
+@pytest.fixture
+def read() -> Callable[[Path], Package]:
+    """Read the package below a folder."""
+    return Package
 
 
 class ScriptedOrg(BaseHTTPRequestHandler):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from lxml import etree
 
@@ -144,6 +146,26 @@ def test_holds_every_field_that_the_mapping_writes():
 
     assert written - {"Name"} == set(COMMUNITY_USER)
     assert written_on_contact - {"LastName", "FirstName", "Email"} == set(CONTACT)
+
+
+def test_the_page_lists_every_field_with_its_label_and_description():
+    page = (ROOT.parents[2] / "docs/salesforce-package.md").read_text(encoding="utf-8")
+
+    told = {
+        (row.group("label"), row.group("name"), row.group("holds").replace("`", ""))
+        for row in re.finditer(
+            r"^\| (?P<label>[^|]+) \(`(?P<name>\w+__c)`\) \| [^|]+"
+            r" \| (?P<holds>[^|]+) \|$",
+            page,
+            re.MULTILINE,
+        )
+    }
+
+    roots = [etree.parse(path).getroot() for path in OBJECTS.glob("*/fields/*")]
+    assert told == {
+        tuple(root.findtext(M + one) for one in ("label", "fullName", "description"))
+        for root in roots
+    }
 
 
 def test_keeps_the_object_open_to_reports_search_bulk_and_history():
