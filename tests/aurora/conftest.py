@@ -51,7 +51,7 @@ class StandingClock:
 
     def sleep(self, seconds):
         with self._lock:
-            self.slept.append(round(seconds, 3))
+            self.slept.append(round(seconds, 1))
             self.now += seconds
 
 

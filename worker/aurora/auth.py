@@ -53,7 +53,9 @@ def session_login(settings: AuroraSettings) -> Callable[[Token | None], Token]:
         }
         url = f"{api_url(settings)}/restapi/vc/authentication/sessions/login"
         with _session(settings) as session:
-            data = _signed_in("log in", lambda: session.post(url, data=form))
+            data = _signed_in(
+                "log in", lambda: session.post(url, data=form, allow_redirects=False)
+            )
         expires_at = clock.now() + SESSION_LIFE
         return Token(payloads.session_key(data, "log in"), expires_at=expires_at)
 
@@ -171,6 +173,9 @@ def _tokens(
         except OAuth2Error as error:
             name = type(error).__name__
             raise ContractBroken(responses.SERVICE, operation, detail=name) from error
+        except requests.TooManyRedirects as error:
+            detail = responses.REDIRECTED
+            raise ContractBroken(responses.SERVICE, operation, detail=detail) from error
         except requests.RequestException as error:
             raise unreachable(operation, error) from error
     return _token(found[-1], str(tokens["refresh_token"]))
@@ -193,6 +198,7 @@ def _oauth(settings: AuroraSettings) -> OAuth2Session:
     oauth.trust_env = False
     oauth.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     oauth.headers["User-Agent"] = "aurora-sync"
+    # None is followed: it would take the client secret to wherever it points.
     oauth.max_redirects = 0
     timeout = (
         settings.connect_timeout.total_seconds(),

@@ -11,7 +11,7 @@ from worker.aurora import payloads, queries
 from worker.aurora.connection import Allowance, AllowanceSpent, Call, Connection
 from worker.aurora.responses import SERVICE, SearchRefused
 from worker.domain.records import SlowFields
-from worker.errors import ContractBroken, RecordGone
+from worker.errors import ContractBroken, PermissionMissing, RecordGone
 from worker.settings import AuroraAuth
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Caller(NamedTuple):
     """
     Who the API user is. `user_id` is -1 for the anonymous user.
 
-    `sees_emails` is None when there is no member to tell by.
+    `roles` is empty too where it may not see them; `sees_emails` is None when there is
+    no other member to tell by.
     """
 
     user_id: int
@@ -99,11 +100,7 @@ class AuroraClient:
     def whoami(self) -> Caller:
         """Ask who the API user is and whether it is shown other members' e-mails."""
         user_id = self._current_user()
-        roles: tuple[str, ...] = ()
-        if user_id >= 0:
-            operation = "search roles"
-            found = self._search(queries.roles_of(user_id), operation)
-            roles = payloads.roles(found, operation)
+        roles = self._own_roles(user_id)
         operation = "search users"
         shown = payloads.ids(
             self._search(queries.newest_emails(), operation), operation
@@ -223,6 +220,17 @@ class AuroraClient:
         data = self._v1(f"{V1}/authentication/sessions/current/user", operation)
         user_id = payloads.legacy_user(data, operation).id.value
         return -1 if user_id is None else user_id
+
+    def _own_roles(self, user_id: int) -> tuple[str, ...]:
+        if user_id < 0:
+            return ()
+        operation = "search roles"
+        try:
+            found = self._search(queries.roles_of(user_id), operation)
+        except PermissionMissing:
+            # An ordinary member may not even see its own.
+            return ()
+        return payloads.roles(found, operation)
 
     def _pages(self, query: Query) -> Iterator[list[Member]]:
         """Yield the pages of a search that hold members, by cursor."""

@@ -6,6 +6,7 @@ once, 429 repeated a few times. The only place that touches a session of the cli
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import requests
@@ -91,9 +92,13 @@ class Connection:
                 answer = self._with_token(call, allowance)
             except RetryLater as error:
                 attempt += 1
-                if attempt >= TRIES or not _may_repeat(call, error):
+                if not _may_repeat(call, error):
                     raise
-                self._pace.slow_down(_pause(error, attempt))
+                pause = _pause(error, attempt)
+                self._pace.slow_down(min(pause, LONGEST_PAUSE_S))
+                if attempt >= TRIES or pause > LONGEST_PAUSE_S:
+                    error.retry_after = timedelta(seconds=pause)
+                    raise
             else:
                 self._pace.recover()
                 return answer
@@ -180,4 +185,4 @@ def _may_repeat(call: Call, error: RetryLater) -> bool:
 def _pause(error: RetryLater, attempt: int) -> float:
     # `Retry-After: 0` comes with the vendor's 429: it may lengthen a wait, no more.
     asked = error.retry_after.total_seconds() if error.retry_after else 0.0
-    return min(max(asked, 2.0 ** (attempt - 1)), LONGEST_PAUSE_S)
+    return max(asked, 2.0 ** (attempt - 1))

@@ -64,7 +64,8 @@ class Pace:
             if now >= self._not_before:
                 self._rate = max(self._rate * SLOWED, self._full * SLOWEST)
             self._stock = min(self._stock, 1.0)
-            self._not_before = max(self._not_before, now + pause)
+            # Nothing is saved up while everybody waits: a burst would meet a 429 again.
+            self._not_before = self._filled_at = max(self._not_before, now + pause)
 
     def recover(self) -> None:
         """An answer was good: a little faster again."""

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from requests import Response
 
 SERVICE = "aurora"
+REDIRECTED = "a redirect instead of an answer; check the base URL"
 # Codes of ours where the vendor has none.
 HT_ACCESS = "ht_access"
 HTML_PAGE = "html_page"
 
 OK = 200
+MULTIPLE_CHOICES = 300
 BAD_REQUEST = 400
 # The text is all there is: the number of this error is not published.
 _BAD_QUERY = "invalid query syntax"
@@ -65,7 +67,7 @@ _BY_STATUS: dict[int, type[RemoteError]] = {
 }
 _DETAILS: dict[type[RemoteError], str] = {
     SearchRefused: "the search was not understood: syntax, a field, or its list form",
-    PermissionMissing: "the API user may not read this",
+    PermissionMissing: "the API user may not {operation}",
     TokenRefused: "the token or session key is not accepted",
 }
 
@@ -110,8 +112,8 @@ def payload(response: Response, operation: str) -> msgspec.Raw:
     For v2 that is `data`, wrapped or not; for v1 the object under `response`. Raises
     the family of whatever is not a success, also when it came with HTTP 200.
     """
-    if response.is_redirect or response.is_permanent_redirect:
-        raise _broken(operation, response.status_code, "a redirect; check the base URL")
+    if MULTIPLE_CHOICES <= response.status_code < BAD_REQUEST:
+        raise _broken(operation, response.status_code, REDIRECTED)
     if response.status_code < BAD_REQUEST and _first(response) != b"<":
         envelope, inner = _opened(response.content, operation)
         if _succeeded(envelope):
@@ -125,7 +127,9 @@ def decode_error(
 ) -> ContractBroken:
     """Name the path of what was not understood; msgspec tells types, never values."""
     detail = str(error).replace("`$", f"`{inside}")
-    return _broken(operation, OK, detail)
+    # msgspec leaves the path out where it is the whole.
+    where = "" if " - at `" in detail else f" - at `{inside}`"
+    return _broken(operation, OK, f"{detail}{where}")
 
 
 def _opened(body: bytes, operation: str) -> tuple[_Envelope, msgspec.Raw]:
@@ -189,7 +193,7 @@ def _error(told: _Told, response: Response, operation: str) -> RemoteError:
             detail="HT-access asks for its own user and password",
         )
     family = _family(told)
-    detail = _DETAILS.get(family, "")
+    detail = _DETAILS.get(family, "").format(operation=operation)
     if told.is_html and family is ContractBroken:
         detail = "an HTML page instead of JSON; check base URL and API prefix"
     code = HTML_PAGE if told.is_html else str(told.code or "")
