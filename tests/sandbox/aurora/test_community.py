@@ -140,7 +140,11 @@ def test_a_generated_community_lists_its_administrator():
     [
         (NOON, Zone(), "2025-07-01T09:30:00.000-02:30"),
         (datetime(2025, 1, 1, tzinfo=UTC), Zone(), "2024-12-31T20:30:00.000-03:30"),
-        (datetime(2025, 3, 9, 3, 30, tzinfo=UTC), Zone(), "2025-03-09T01:00:00.000-02:30"),
+        (
+            datetime(2025, 3, 9, 3, 30, tzinfo=UTC),
+            Zone(),
+            "2025-03-09T01:00:00.000-02:30",
+        ),
         (NOON, Zone(345, daylight=False), "2025-07-01T17:45:00.000+05:45"),
         (NOON, Zone(0, daylight=False), "2025-07-01T12:00:00.000+00:00"),
     ],

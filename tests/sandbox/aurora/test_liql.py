@@ -75,9 +75,7 @@ LOGIN = Field(("login",))
                     (
                         Comparison(Field(("deleted",)), "=", value=False),
                         Comparison(Field(("t",)), ">=", 1650000000000),
-                        Comparison(
-                            Field(("t",)), "<", "2024-08-07T00:00:00.000+00:00"
-                        ),
+                        Comparison(Field(("t",)), "<", "2024-08-07T00:00:00.000+00:00"),
                     )
                 ),
             ),

@@ -105,7 +105,7 @@ def test_gives_all_seven_metrics_as_one_object(caller):
         ("id > 2 AND id <= 3", ["3"]),
         ("id IN ('4', '1', '99')", ["1", "4"]),
         ("login = 'ADA'", ["1"]),
-        ("login = \"o'brien\"", ["2"]),
+        ('login = "o\'brien"', ["2"]),
         (r"login = 'o\'brien'", ["2"]),
         ("login != 'ada'", ["2", "3", "4"]),
         ("email = 'SAME@x.example'", ["1", "3"]),
@@ -215,7 +215,10 @@ def test_refuses_as_the_vendor_does_without_saying_why(caller, query):
     ("query", "feature"),
     [
         ("SELECT settings FROM users", "the field settings"),
-        ("SELECT id FROM users WHERE followers.id = '1'", "the constraint followers.id"),
+        (
+            "SELECT id FROM users WHERE followers.id = '1'",
+            "the constraint followers.id",
+        ),
         ("SELECT id FROM boards", "the collection boards"),
         ("SELECT id FROM kudos", "the rows of the collection kudos"),
     ],
@@ -438,7 +441,9 @@ def test_gives_one_user_whole(caller):
     body = caller.get("/api/2.0/users/1").json()
 
     assert body["data"]["login"] == "Ada"
-    assert body["data"]["roles"] == {"query": "SELECT * FROM roles WHERE users.id = '1'"}
+    assert body["data"]["roles"] == {
+        "query": "SELECT * FROM roles WHERE users.id = '1'"
+    }
     assert caller.get("/api/2.0/users/2").status_code == 404
 
 

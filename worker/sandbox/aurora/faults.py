@@ -44,7 +44,10 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"no such fault: {self.kind}")
-        re.compile(self.path)
+        try:
+            re.compile(self.path)
+        except re.error as error:
+            raise ValueError(f"path is no pattern: {error}") from error
 
     def fits(self, method: str, path: str) -> bool:
         return self.method.upper() in {"", method} and bool(re.search(self.path, path))
