@@ -11,7 +11,7 @@ from worker.aurora import payloads, queries
 from worker.aurora.connection import Allowance, AllowanceSpent, Call, Connection
 from worker.aurora.responses import SERVICE, SearchRefused
 from worker.domain.records import SlowFields
-from worker.errors import ContractBroken, PermissionMissing, RecordGone
+from worker.errors import ContractBroken, PermissionMissing, RecordGone, TokenRefused
 from worker.settings import AuroraAuth
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class AuroraClient:
         self._connection = Connection(vault, obtain, settings, on_call, pace)
         self._queries = queries.MemberQueries(custom_fields, settings.page_size)
         self._decoder = payloads.MemberDecoder(settings.base_url, custom_fields)
+        self._has_session = settings.auth is AuroraAuth.SESSION
+        self._has_v1 = True
         self._takes_lists = True
 
     def __enter__(self) -> Self:
@@ -91,6 +93,11 @@ class AuroraClient:
     def close(self) -> None:
         """Close every thread's session; a later call opens new ones."""
         self._connection.close()
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The community's clock as the newest answer told it."""
+        return self._connection.server_time
 
     def ping(self) -> None:
         """Return if the community answers a search with these credentials."""
@@ -169,7 +176,8 @@ class AuroraClient:
         """
         Yield roles and rating of as many of these members as `calls` calls allow.
 
-        In order, complete ones only; repeats after a 429 or a renewal count too.
+        In order, complete ones only; repeats after a 429 or a renewal count too. The
+        rating stays None where API v1 does not take the worker's OAuth token.
         """
         allowance = Allowance(calls)
         waiting = list(dict.fromkeys(ids))
@@ -205,6 +213,8 @@ class AuroraClient:
     def _rating(
         self, member_id: int, allowance: Allowance
     ) -> tuple[float | None, str | None]:
+        if not self._has_v1:
+            return None, None
         operation = "read user"
         path = f"{V1}/users/id/{member_id}"
         try:
@@ -212,10 +222,19 @@ class AuroraClient:
         except RecordGone:
             # Deleted since it was listed: nothing is left to ask for.
             return None, None
+        except TokenRefused:
+            if self._has_session:
+                raise
+            # Whether v1 takes OAuth tokens is published nowhere; v2 has just taken it.
+            self._has_v1 = False
+            return None, None
         user = payloads.legacy_user(data, operation)
         return payloads.rating(user), payloads.administrative_notes(user)
 
     def _current_user(self) -> int:
+        subject = self._connection.subject()
+        if subject is not None and subject.isdigit():
+            return int(subject)
         operation = "read current user"
         data = self._v1(f"{V1}/authentication/sessions/current/user", operation)
         user_id = payloads.legacy_user(data, operation).id.value

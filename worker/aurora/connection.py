@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import requests
@@ -19,6 +20,7 @@ from worker.settings import AuroraAuth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     import msgspec
 
@@ -76,6 +78,8 @@ class Connection:
         self._token: Token | None = None
         self._sessions: list[requests.Session] = []
         self._local = threading.local()
+        # The community's clock as the newest answer told it; cursors lean on it.
+        self.server_time: datetime | None = None
 
     def close(self) -> None:
         with self._lock:
@@ -83,6 +87,10 @@ class Connection:
             self._local = threading.local()
         for session in sessions:
             session.close()
+
+    def subject(self) -> str | None:
+        """Return the user the token acts as, where signing in has told it."""
+        return self._valid_token().subject
 
     def ask(self, call: Call, allowance: Allowance | None = None) -> msgspec.Raw:
         """Return what the answer holds; a short trouble is waited for in here."""
@@ -130,6 +138,7 @@ class Connection:
             )
         except requests.RequestException as error:
             raise auth.unreachable(call.operation, error) from error
+        self.server_time = _date(response) or self.server_time
         return responses.payload(response, call.operation)
 
     def _headers(self, token: Token) -> dict[str, str]:
@@ -173,6 +182,13 @@ class Connection:
     def _counted(self, _method: str) -> None:
         if self._on_call is not None:
             self._on_call()
+
+
+def _date(response: requests.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
 
 
 def _may_repeat(call: Call, error: RetryLater) -> bool:

@@ -17,6 +17,7 @@ def wait_after(
     Return the pause before the next attempt: doubling, with jitter, never shorter
     than what the remote asked for. `spread` is a random number from 0 to 1.
     """
-    doubled = FIRST * 2 ** min(max(attempts, 1) - 1, 10)
+    doublings = min(max(attempts, 1) - 1, 10)
+    doubled = FIRST * float(1 << doublings)
     jittered = min(doubled, LONGEST) * (0.75 + 0.5 * spread)
     return max(jittered, asked or timedelta())

@@ -82,6 +82,20 @@ class Contacts:
             },
         )
 
+    def linked_unseen(self, community: str, generation: int) -> list[str]:
+        """Return the Contacts this refresh did not see that members are linked to."""
+        linked = exists().where(
+            models.Member.community == community,
+            models.Member.contact_id == models.Contact.contact_id,
+        )
+        query = select(models.Contact.contact_id).where(
+            models.Contact.community == community,
+            models.Contact.generation < generation,
+            linked,
+        )
+        with self._database.read() as connection:
+            return sorted(connection.execute(query).scalars())
+
     def finish_refresh(self, community: str, generation: int) -> list[str]:
         """
         Forget the Contacts that this refresh did not see; return those that members

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import String, cast, exists, func, literal, select, text, update
 
 import models
 from worker import clock
-from worker.domain.state import Failure, FailureState, ParkedRecord
+from worker.domain.state import (
+    ContactLink,
+    Failure,
+    FailureState,
+    MemberState,
+    ParkedRecord,
+)
 from worker.store.members import assign_contact
 from worker.store.rows import AnyRow, columns, slices
 
@@ -74,6 +80,45 @@ class Failures:
                 state=FailureState.RESOLVED,
             )
         return resolved
+
+    def resolve_all(self, community: str, stream: str) -> int:
+        """End every open failure of a stream; return how many."""
+        return self._change(
+            (models.Failure.community == community, models.Failure.stream == stream),
+            state=FailureState.RESOLVED,
+        )
+
+    def resolve_healed(self, community: str, stream: str) -> int:
+        """
+        End the open failures of members that have been written since, but for those
+        whose Contact is still in doubt; return how many.
+        """
+        key = literal(_MEMBER).concat(cast(models.Member.member_id, String))
+        healed = exists().where(
+            models.Member.community == models.Failure.community,
+            key == models.Failure.record_key,
+            models.Member.state.in_((MemberState.SYNCED, MemberState.DELETED)),
+            models.Member.contact_link.not_in(
+                (ContactLink.AMBIGUOUS, ContactLink.REFUSED)
+            ),
+            models.Member.updated_at > models.Failure.last_failed_at,
+        )
+        return self._change(
+            (
+                models.Failure.community == community,
+                models.Failure.stream == stream,
+                healed,
+            ),
+            state=FailureState.RESOLVED,
+        )
+
+    def next_try_at(self, community: str, stream: str) -> datetime | None:
+        """Return when the first open failure of a stream is due, if any is."""
+        query = select(func.min(models.Failure.next_try_at)).where(
+            *_open_of(community, stream)
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
 
     def due(
         self, community: str, stream: str, now: datetime, limit: int = 1000

@@ -132,6 +132,13 @@ class Members:
                 )
             )
 
+    def note_created(
+        self, community: str, batch_id: int, created: Iterable[tuple[int, str]]
+    ) -> None:
+        """Keep the record ids of members a batch created, before it is settled."""
+        with self._database.write() as connection:
+            _note_created(connection, community, batch_id, created)
+
     def slow_due(self, community: str, limit: int) -> list[int]:
         """Return members whose slow fields are to be fetched, longest waiting first."""
         due_at = models.Member.slow_due_at

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker import clock, logs
-from worker.domain.fitting import Fitting
+from worker.domain.fitting import Fitting, Scalar
 from worker.domain.mapping import CONTACT, CONTACT_FIELDS
 from worker.domain.members import breaks
 from worker.domain.state import BatchPurpose
@@ -21,10 +21,11 @@ from worker.sync.parking import park_refused
 from worker.sync.push import Push, Settled, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from worker.domain.records import Contact, DescribedObject
     from worker.domain.state import Winner
+    from worker.salesforce.csvfile import Cell
     from worker.sync.context import RunContext
 
 log = logs.logger(__name__)
@@ -55,9 +56,11 @@ def _refresh_all(ctx: RunContext) -> MirrorChange:
     for page in _chunks(ctx.salesforce.all_contacts(), PAGE):
         ctx.checkpoint()
         contacts.add(ctx.community, generation, _keyed(ctx, page))
-    missing = contacts.missing(ctx.community, generation)
-    _break_if_too_many(ctx, len(missing))
-    unlinked = _unlink(ctx, missing)
+    unseen = contacts.linked_unseen(ctx.community, generation)
+    _break_if_too_many(ctx, len(unseen))
+    if ctx.dry:
+        return MirrorChange()
+    unlinked = _unlink(ctx, unseen)
     contacts.finish_refresh(ctx.community, generation)
     return MirrorChange(unlinked=unlinked)
 
@@ -76,13 +79,14 @@ def _refresh_changed(ctx: RunContext, since: datetime) -> MirrorChange:
         keyed = _keyed(ctx, alive)
         ctx.store.contacts.add(ctx.community, None, keyed)
         news += [key for _, key in keyed if key is not None]
-    merged = {loser: master for loser, master in gone.items() if master}
-    for loser, master in merged.items():
-        moved = ctx.store.members.relink(ctx.community, loser, master)
-        log.info("contact.merged", contact=loser, into=master, members=len(moved))
-    dead = [contact_id for contact_id in gone if contact_id not in merged]
-    _break_if_too_many(ctx, len(dead))
-    unlinked = _unlink(ctx, dead)
+    _break_if_too_many(ctx, len(ctx.store.members.linked_to(ctx.community, gone)))
+    if ctx.dry:
+        return MirrorChange(tuple(dict.fromkeys(news)))
+    unlinked = _unlink(ctx, [loser for loser, master in gone.items() if not master])
+    for loser, master in gone.items():
+        if master:
+            ctx.store.members.relink(ctx.community, loser, master)
+            ctx.store.contacts.mark_due(ctx.community, [master])
     ctx.store.contacts.remove(ctx.community, list(gone))
     return MirrorChange(tuple(dict.fromkeys(news)), unlinked)
 
@@ -155,7 +159,7 @@ class ContactFields:
     def _page(self, contact_ids: list[str], written: dict[str, bytes | None]) -> None:
         ctx = self._ctx
         winners = ctx.store.members.winners(ctx.community, contact_ids)
-        rows: list[list[object]] = []
+        rows: list[list[Cell]] = []
         same: list[tuple[str, bytes]] = []
         for contact_id in contact_ids:
             values = self.values(winners.get(contact_id))
@@ -173,13 +177,13 @@ class ContactFields:
         ctx.store.contacts.written(ctx.community, same)
         self._push.add(rows)
 
-    def values(self, winner: Winner | None) -> list[object]:
+    def values(self, winner: Winner | None) -> list[Scalar]:
         """Return the fitted values the Contact should show; all None for nobody."""
         if winner is None or winner.contact_values is None:
             return [None] * len(self._fitters)
         return self.fit(winner.contact_values)
 
-    def fit(self, kept: str) -> list[object]:
+    def fit(self, kept: str) -> list[Scalar]:
         values = json.loads(kept)
         # The instant was kept as text; everything else as it was.
         return [
@@ -216,5 +220,5 @@ class ContactFields:
             raise stop
 
 
-def values_digest(values: list[object]) -> bytes:
+def values_digest(values: Sequence[object]) -> bytes:
     return blake2b(repr(values).encode(), digest_size=16).digest()

@@ -214,22 +214,25 @@ class _Performance:
             self._store.streams.renew(run.community, run.stream, run.fence, ttl)
 
         log.info("run.started", run=run.id, stream=run.stream, kind=run.kind.value)
-        with _spool(self._engine.settings.home) as spool:
-            with LeaseKeeper(renew, ttl) as keeper:
-                ctx = self._context(spool, keeper)
-                try:
-                    self._dispatch(ctx)
-                except HandOver:
-                    return self._handed_over(ctx)
-                except LeaseLost as error:
-                    log.warning("run.lost", run=run.id, code=error.code)
-                    return None
-                except WorkerError as error:
-                    return self._ended(ctx, error)
-                except BaseException:
-                    self._finish(ctx, RunState.FAILED, "bug", "see the worker's log")
-                    raise
-                return self._ended(ctx, None)
+        with (
+            _spool(self._engine.settings.home) as spool,
+            LeaseKeeper(renew, ttl) as keeper,
+        ):
+            ctx = self._context(spool, keeper)
+            try:
+                self._dispatch(ctx)
+            except HandOver:
+                self._hand_over(ctx)
+                return None
+            except LeaseLost as error:
+                log.warning("run.lost", run=run.id, code=error.code)
+                return None
+            except WorkerError as error:
+                return self._ended(ctx, error)
+            except BaseException:
+                self._finish(ctx, RunState.FAILED, "bug", "see the worker's log")
+                raise
+            return self._ended(ctx, None)
 
     def _context(self, spool: Path, keeper: LeaseKeeper) -> RunContext:
         engine, run = self._engine, self._run
@@ -274,7 +277,7 @@ class _Performance:
         last = status.last_full_at
         return last is None or clock.now() - last >= every
 
-    def _handed_over(self, ctx: RunContext) -> None:
+    def _hand_over(self, ctx: RunContext) -> None:
         self._count_calls(ctx)
         log.info("run.handed_over", run=ctx.run.id, **ctx.counts.as_dict())
         self._engine.hand_over(ctx.run)

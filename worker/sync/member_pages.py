@@ -5,11 +5,12 @@ recording of what the org made of it. Knows nothing of how the page came to be.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker import clock
 from worker.domain import mapping
-from worker.domain.fitting import Fitting, RowBuilder, Unfit, fingerprint
+from worker.domain.fitting import Fitting, RowBuilder, Scalar, Unfit, fingerprint
 from worker.domain.members import (
     Action,
     LinkChoice,
@@ -27,15 +28,22 @@ from worker.domain.state import (
     ParkedRecord,
     StagedMember,
 )
-from worker.salesforce.csvfile import UNCHANGED
+from worker.salesforce.csvfile import UNCHANGED, Cell
 from worker.sync.new_contacts import NewContacts, Wanted
 from worker.sync.parking import park, park_refused
 from worker.sync.push import Push, Settled, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
-    from worker.domain.records import DescribedObject, Member
+    from worker.domain.records import DescribedObject, Member, RowResult
     from worker.domain.state import MemberLink
     from worker.sync.context import RunContext
 
@@ -48,6 +56,7 @@ LINK_WORDS = {
     ContactLink.NO_EMAIL: "None",
     ContactLink.REFUSED: "None",
 }
+PAGE = 1000
 # A dry run shows so many of its decisions.
 SAMPLES = 10
 
@@ -56,7 +65,7 @@ class Seen(NamedTuple):
     """One member of a page with everything its decision leans on."""
 
     member: Member
-    row: Sequence[object]
+    row: Sequence[Scalar]
     sighting: Sighting
     known: MemberLink | None
     retrying: bool
@@ -124,7 +133,7 @@ class MemberPages:
         )
         ctx.store.members.stage(ctx.community, [staged])
         self._mark_due({choice.contact_id, link.contact_id})
-        cells: dict[str, object] = dict.fromkeys(self._columns, UNCHANGED)
+        cells: dict[str, Cell] = dict.fromkeys(self._columns, UNCHANGED)
         key = mapping.member_key(ctx.community, link.member_id)
         cells |= {mapping.COMMUNITY_USER_KEY: key, mapping.DELETED_FIELD: deleted}
         lookup, word = self._link_cells(choice)
@@ -142,17 +151,10 @@ class MemberPages:
         failed = {mapping.member_id_of(r.key): r for r in settled.failed}
         creating = creating or settled.batch_id in self._creating
         self._creating.discard(settled.batch_id)
-        recovered = ctx.store.members.settle(
-            ctx.community,
-            settled.batch_id,
-            failed=failed.keys(),
-            created=(
-                (mapping.member_id_of(result.key), result.record_id or "")
-                for result in (settled.created if creating else ())
-            ),
-        )
+        for page in _pages(settled.created if creating else ()):
+            ctx.store.members.note_created(ctx.community, settled.batch_id, page)
+        ctx.store.members.settle(ctx.community, settled.batch_id, failed=failed.keys())
         ctx.count(Outcome.APPLIED, settled.rows - len(failed))
-        ctx.store.failures.resolve_settled(ctx.community, ctx.stream, recovered)
         refused = [(f"member:{number}", r) for number, r in failed.items()]
         stop = park_refused(ctx, refused)
         if stop is not None:
@@ -247,7 +249,7 @@ class MemberPages:
                 [[*one.row, *self._link_cells(d.choice)] for one, d in writes]
             )
 
-    def _link_cells(self, choice: LinkChoice) -> tuple[object, object]:
+    def _link_cells(self, choice: LinkChoice) -> tuple[Cell, Cell]:
         if not self._ctx.features.link_contacts:
             return UNCHANGED, UNCHANGED
         return choice.contact_id, LINK_WORDS[choice.link]
@@ -316,6 +318,13 @@ class MemberPages:
             }
             for one, decision in writes[: max(0, SAMPLES - len(ctx.samples))]
         ]
+
+
+def _pages(created: Iterable[RowResult]) -> Iterator[list[tuple[int, str]]]:
+    """Yield (member id, record id) in pages, as the org's answer streams in."""
+    rest = iter(created)
+    while page := list(itertools.islice(rest, PAGE)):
+        yield [(mapping.member_id_of(r.key), r.record_id or "") for r in page]
 
 
 _WORTH_A_LINE = frozenset({Action.CONFLICT, Action.CREATE_CONTACT})

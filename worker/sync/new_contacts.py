@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from worker.domain.fitting import Fitting, RowBuilder, Unfit
+from worker.domain.fitting import Fitting, RowBuilder, Scalar, Unfit
 from worker.domain.mapping import (
     CONTACT,
     CONTACT_FIELDS,
@@ -82,12 +82,12 @@ class NewContacts:
 
     def _rows(
         self, members: Sequence[Member]
-    ) -> tuple[list[list[object]], list[RowResult]]:
-        rows: list[list[object]] = []
+    ) -> tuple[list[list[Scalar]], list[RowResult]]:
+        rows: list[list[Scalar]] = []
         unfit = []
         for member in members:
             try:
-                rows.append(list(self._builder.row(member)))
+                rows.append(self._builder.row(member))
             except Unfit as error:
                 key = member_key(self._ctx.community, member.member_id)
                 unfit.append(
@@ -99,7 +99,7 @@ class NewContacts:
 
     def _record(
         self,
-        rows: list[list[object]],
+        rows: list[list[Scalar]],
         made: dict[str, str],
         first: dict[bytes, Member],
     ) -> None:

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from worker.aurora.client import AuroraClient
     from worker.domain.ranges import IdRange
@@ -36,7 +36,7 @@ _WAITING_PER_READER = 1
 
 def read_ranges(
     client: AuroraClient, ranges: list[IdRange], readers: int
-) -> Iterator[Page]:
+) -> Generator[Page]:
     """
     Yield every range's pages from its `next_id` on, ids ascending within a range.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from worker import logs
 from worker.errors import ContractBroken, RemoteUnavailable
-from worker.salesforce.csvfile import UNCHANGED, CsvFile
+from worker.salesforce.csvfile import CsvFile, Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from worker.domain.records import RowResult
     from worker.domain.state import BatchPurpose
     from worker.salesforce.bulk import JobInfo
+    from worker.salesforce.csvfile import Cell
     from worker.sync.context import RunContext
 
 log = logs.logger(__name__)
@@ -43,7 +44,7 @@ class Target(NamedTuple):
     key_field: str
     columns: tuple[str, ...]
     purpose: BatchPurpose
-    operation: str = "upsert"
+    operation: Literal["upsert", "delete"] = "upsert"
 
 
 class Settled(NamedTuple):
@@ -75,7 +76,7 @@ class Push:
         self._target = target
         self._key_at = target.columns.index(target.key_field)
         self._on_settled = on_settled
-        self._rows: list[Sequence[object]] = []
+        self._rows: list[Sequence[Cell]] = []
         self._file: CsvFile | None = None
         self._batch_id: int | None = None
         self._under_way: deque[Future[None]] = deque()
@@ -115,15 +116,15 @@ class Push:
         self._reap(len(self._under_way))
         return not self.waiting and not self._under_way
 
-    def add(self, rows: list[list[object]]) -> None:
+    def add(self, rows: Sequence[Sequence[Cell]]) -> None:
         if self._file is None:
             self._rows.extend(rows)
             if len(self._rows) < self._ctx.settings.salesforce.bulk_from_rows:
                 return
             path = self._ctx.spool / f"{self._target.purpose}-{self.batch_id}.csv"
             self._file = CsvFile(path, self._target.columns)
-            rows, self._rows = list(self._rows), []  # type: ignore[arg-type]  # lists
-        self._file.write(rows)
+            rows, self._rows = self._rows, []
+        self._file.write_rows(rows)
 
     def flush(self, after: Callable[[], None] | None = None) -> None:
         """
@@ -152,7 +153,7 @@ class Push:
                 self._ctx.store.batches.done(batch_id)
             finally:
                 if file is not None:
-                    file.path.unlink(missing_ok=True)
+                    file.delete()
             self.sent += count
             if after is not None:
                 after()
@@ -171,7 +172,7 @@ class Push:
         self._sender.shutdown(wait=True, cancel_futures=True)
         if self._file is not None:
             self._file.close()
-            self._file.path.unlink(missing_ok=True)
+            self._file.delete()
 
     def _submit(self, work: Callable[[], None]) -> None:
         while len(self._under_way) >= WAITING:
@@ -189,7 +190,7 @@ class Push:
             raise RemoteUnavailable("salesforce", "bulk.wait", code="abandoned")
         self._ctx.keeper.check()
 
-    def _collections(self, batch_id: int, rows: list[Sequence[object]]) -> Settled:
+    def _collections(self, batch_id: int, rows: list[Sequence[Cell]]) -> Settled:
         target = self._target
         results = self._write(rows)
         for _ in range(LOCK_RETRIES):
@@ -204,7 +205,7 @@ class Push:
         created = [result for result in results if result.ok and result.created]
         return Settled(batch_id, len(rows), failed, created)
 
-    def _write(self, rows: list[Sequence[object]]) -> list[RowResult]:
+    def _write(self, rows: list[Sequence[Cell]]) -> list[RowResult]:
         target = self._target
         if target.operation == "delete":
             return self._ctx.salesforce.delete([str(row[0]) for row in rows])
@@ -212,7 +213,7 @@ class Push:
             {
                 column: value
                 for column, value in zip(target.columns, row, strict=True)
-                if value is not UNCHANGED
+                if not isinstance(value, Unchanged)
             }
             for row in rows
         ]
@@ -224,11 +225,10 @@ class Push:
         ingest = self._ctx.salesforce.ingest
         target = self._target
         by_id = target.key_field == "Id"
-        operation = (
-            "update" if by_id and target.operation == "upsert" else target.operation
-        )
         job_id = ingest.create(
-            target.object_name, operation, None if by_id else target.key_field
+            target.object_name,
+            "update" if by_id and target.operation == "upsert" else target.operation,
+            None if by_id else target.key_field,
         )
         # Recorded before the upload: a run after a crash must find the job, wait for
         # it, and only then write newer values.
@@ -236,10 +236,12 @@ class Push:
         ingest.upload(job_id, file.path)
         ingest.close(job_id)
         info = ingest.wait(job_id, self._heartbeat)
-        return job_outcome(self._ctx, batch_id, info)
+        return job_outcome(self._ctx, batch_id, info, target.key_field)
 
 
-def job_outcome(ctx: RunContext, batch_id: int, info: JobInfo) -> Settled:
+def job_outcome(
+    ctx: RunContext, batch_id: int, info: JobInfo, key_column: str
+) -> Settled:
     """
     Read what became of a finished job's rows; the ids of those created are read as
     they are asked for. Raises ContractBroken when the job failed before any row.
@@ -249,10 +251,11 @@ def job_outcome(ctx: RunContext, batch_id: int, info: JobInfo) -> Settled:
         raise ContractBroken(
             "salesforce", "bulk.job", code=info.state, detail=info.error or info.id
         )
-    failed = list(ingest.failed(info.id)) if info.failed else []
+    failed = list(ingest.failed(info.id, key_column)) if info.failed else []
     if info.state != "JobComplete":
         failed += [
-            result._replace(code=UNPROCESSED) for result in ingest.unprocessed(info.id)
+            result._replace(code=UNPROCESSED)
+            for result in ingest.unprocessed(info.id, key_column)
         ]
-    created = (r for r in ingest.successful(info.id) if r.created)
+    created = (r for r in ingest.successful(info.id, key_column) if r.created)
     return Settled(batch_id, info.processed, failed, created)

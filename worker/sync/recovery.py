@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker import logs
+from worker.domain.mapping import COMMUNITY_USER_KEY
 from worker.domain.state import Batch, BatchPurpose
 from worker.errors import ContractBroken, RecordGone
 from worker.sync.push import job_outcome
@@ -42,7 +43,8 @@ def _settle(ctx: RunContext, pages: MemberPages, batch: Batch) -> str:
         if batch.purpose is not BatchPurpose.MEMBERS:
             # Contacts stay due and are compared anew: a repeated write is the same.
             return "finished"
-        pages.settle(job_outcome(ctx, batch.id, info), creating=True)
+        outcome = job_outcome(ctx, batch.id, info, COMMUNITY_USER_KEY)
+        pages.settle(outcome, creating=True)
     except RecordGone:
         return "gone"
     except ContractBroken:

@@ -17,6 +17,7 @@ from worker.sync.push import Push, Settled, Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from worker.salesforce.csvfile import Cell
     from worker.sync.context import RunContext
 
 log = logs.logger(__name__)
@@ -76,7 +77,7 @@ class MembersReset:
         target = Target(CONTACT, "Id", columns, BatchPurpose.RESET_CONTACTS)
         seen = set(skip)
 
-        def rows() -> Iterator[list[object]]:
+        def rows() -> Iterator[list[Cell]]:
             for ref in ctx.salesforce.community_users(ctx.community):
                 if ref.contact_id and ref.contact_id not in seen:
                     seen.add(ref.contact_id)
@@ -94,10 +95,10 @@ class MembersReset:
         self, object_name: str, ids: Iterable[str], purpose: BatchPurpose
     ) -> None:
         target = Target(object_name, "Id", ("Id",), purpose, "delete")
-        rows = ([record_id] for record_id in ids)
+        rows: Iterator[list[Cell]] = ([record_id] for record_id in ids)
         self._send(Push(self._ctx, target, self._settle), rows, "records")
 
-    def _send(self, push: Push, rows: Iterator[list[object]], phase: str) -> None:
+    def _send(self, push: Push, rows: Iterator[list[Cell]], phase: str) -> None:
         done = 0
         try:
             while page := list(itertools.islice(rows, PAGE)):

@@ -9,7 +9,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from worker import logs
-from worker.domain.fitting import Fitting, fingerprint
+from worker.domain.fitting import Fitting, Scalar, fingerprint
 from worker.domain.mapping import (
     COMMUNITY_USER,
     COMMUNITY_USER_KEY,
@@ -47,7 +47,9 @@ def push_slow_fields(ctx: RunContext, described: DescribedObject) -> None:
     known = ctx.store.members.by_ids(ctx.community, due)
     written = [number for number in due if _is_there(known.get(number))]
     # Who is not in the org yet has nothing to add fields to; a later write asks anew.
-    early = [(number, None) for number in due if number not in set(written)]
+    early: list[tuple[int, bytes | None]] = [
+        (number, None) for number in due if number not in set(written)
+    ]
     ctx.store.members.slow_done(ctx.community, early)
     fetched = ctx.aurora.slow_fields(written, calls=settings.slow_field_calls)
     for page in _patiently(fetched):
@@ -85,7 +87,7 @@ class _SlowPush:
     def write(self, page: Sequence[SlowFields], known: dict[int, MemberLink]) -> None:
         """Write the rows that differ; one call per 1,000."""
         ctx = self._ctx
-        rows: list[dict[str, object]] = []
+        rows: list[dict[str, Scalar]] = []
         done: list[tuple[int, bytes | None]] = []
         for fields in page:
             values = self._values(fields)
@@ -108,8 +110,8 @@ class _SlowPush:
         if stop is not None:
             raise stop
 
-    def _values(self, fields: SlowFields) -> list[object]:
-        given = {
+    def _values(self, fields: SlowFields) -> list[Scalar]:
+        given: dict[str, object] = {
             "roles": ";".join(fields.roles),
             "average_rating": fields.average_rating,
             "administrative_notes": fields.administrative_notes,
@@ -120,5 +122,5 @@ class _SlowPush:
         ]
 
 
-def _named(values: Sequence[object]) -> dict[str, object]:
+def _named(values: Sequence[Scalar]) -> dict[str, Scalar]:
     return {rule.field: value for rule, value in zip(SLOW_FIELDS, values, strict=True)}
