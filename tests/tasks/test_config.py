@@ -81,7 +81,8 @@ def test_rabbitmq_confirms_what_it_stored(app, settings):
 
 
 def test_keeps_no_results_and_schedules_no_clean_up_of_them(app):
-    scheduler = app.Beat(quiet=True).Service(app=app).get_scheduler()
+    beat = app.Beat(quiet=True)
+    scheduler = beat.Service(app=app, scheduler_cls=beat.scheduler_cls).get_scheduler()
 
     assert app.conf.result_backend is None
     assert list(scheduler.schedule) == ["streams.tick"]

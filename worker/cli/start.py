@@ -50,7 +50,7 @@ def run(settings: Settings) -> int:
             print(f"Already started in {home} (process {holder}).", file=sys.stderr)
             return Exit.ALREADY_RUNNING
         with bootstrap.services(settings) as services:
-            services.database.upgrade()
+            services.prepare()
         say("database is up to date")
         return Supervisor(list(_children(settings)), say).run()
 
