@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from worker.aurora import auth
 from worker.aurora.client import AuroraClient
 from worker.aurora.pace import Pace
+from worker.domain.tokens import Token
 from worker.sandbox.aurora import AuroraSandbox
 from worker.sandbox.server import run_in_thread
 from worker.settings import AuroraSettings
@@ -103,6 +109,21 @@ class Remote:
     def register(self, count, **fields):
         return [self.community.register(**fields) for _ in range(count)]
 
+    def authorised(self, **changed):
+        """Walk through the browser's part; return what comes back to the worker."""
+        settings = self.settings(auth="oauth", **changed)
+        url = auth.authorization_url(settings, "a state/+=")
+        with requests.Session() as browser:
+            back = browser.get(f"{url}&approve=1", allow_redirects=False, timeout=5)
+        return parse_qs(urlsplit(back.headers["Location"]).query)
+
+    def connected(self, **changed):
+        """Put the administrator's OAuth token into the vault and return it."""
+        code = self.authorised(**changed)["code"][0]
+        token = auth.exchange_code(self.settings(auth="oauth", **changed), code)
+        self.vault.token = token._replace(generation=1)
+        return token
+
     def close(self):
         for client in self._open:
             client.close()
@@ -118,9 +139,53 @@ def remote():
         served.close()
 
 
+class Canned:
+    """An application that answers each call with the next body it was given."""
+
+    def __init__(self, *bodies, status=200, headers=None):
+        self.bodies = list(bodies)
+        self.status = status
+        self.headers = headers or {}
+        self.asked = []
+
+    async def __call__(self, scope, receive, send):
+        request = Request(scope, receive)
+        self.asked.append(await request.body() or request.query_params.get("q"))
+        body = self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0]
+        answer = JSONResponse(body, self.status, self.headers)
+        await answer(scope, receive, send)
+
+
 @pytest.fixture
-def vault():
-    return MemoryVault
+def canned(standing_clock):
+    """Serve canned answers to a client that has a key already; give both."""
+    with ExitStack() as stack:
+
+        def make(*bodies, status=200, headers=None, **changed):
+            app = Canned(*bodies, status=status, headers=headers)
+            settings = AuroraSettings(
+                **{
+                    "base_url": stack.enter_context(run_in_thread(app)),
+                    "community": "demo",
+                    "auth": "session",
+                    "username": "worker",
+                    "password": "secret",
+                    **changed,
+                }
+            )
+            client = AuroraClient(
+                MemoryVault(Token("key", generation=1)),
+                auth.session_login(settings),
+                settings,
+                pace=Pace(
+                    1000,
+                    monotonic=standing_clock.monotonic,
+                    sleep=standing_clock.sleep,
+                ),
+            )
+            return app, stack.enter_context(client), settings
+
+        yield make
 
 
 @pytest.fixture

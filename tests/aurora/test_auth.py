@@ -14,23 +14,6 @@ from worker.domain.tokens import Token
 from worker.errors import ConfigurationError, RemoteUnavailable, TokenRefused
 
 
-def authorised(remote, **changed):
-    """Walk through the browser's part and return what comes back to the worker."""
-    settings = remote.settings(auth="oauth", **changed)
-    url = auth.authorization_url(settings, "a state/+=")
-    answer = requests.Session()
-    with answer:
-        landed = answer.get(f"{url}&approve=1", allow_redirects=False, timeout=5)
-    return parse_qs(urlsplit(landed.headers["Location"]).query)
-
-
-def connected(remote, **changed):
-    code = authorised(remote, **changed)["code"][0]
-    token = auth.exchange_code(remote.settings(auth="oauth", **changed), code)
-    remote.vault.token = token._replace(generation=1)
-    return token
-
-
 def test_gets_a_session_key_for_twenty_eight_minutes(remote):
     obtain = auth.session_login(remote.settings())
 
@@ -101,7 +84,7 @@ def test_writes_a_public_community_s_url_with_https(remote):
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_exchanges_a_code_in_both_envelopes(remote, wrapped):
     remote.community.switches.change(token_envelope_is_wrapped=wrapped)
-    back = authorised(remote)
+    back = remote.authorised()
 
     with freeze_time("2026-03-01 12:00:00", real_asyncio=True):
         token = auth.exchange_code(remote.settings(auth="oauth"), back["code"][0])
@@ -117,7 +100,7 @@ def test_exchanges_a_code_in_both_envelopes(remote, wrapped):
 
 
 def test_refuses_a_code_that_was_used(remote):
-    code = authorised(remote)["code"][0]
+    code = remote.authorised()["code"][0]
     settings = remote.settings(auth="oauth")
     auth.exchange_code(settings, code)
 
@@ -127,7 +110,7 @@ def test_refuses_a_code_that_was_used(remote):
 
 def test_reads_with_a_bearer_token(remote):
     remote.register(2)
-    connected(remote)
+    remote.connected()
 
     [page] = remote.client(auth="oauth").member_pages(1, None)
 
@@ -136,7 +119,7 @@ def test_reads_with_a_bearer_token(remote):
 
 
 def test_renews_with_the_new_refresh_token_each_time(remote):
-    first = connected(remote)
+    first = remote.connected()
     client = remote.client(auth="oauth")
     remote.sandbox.sessions.expire_all()
     client.ping()
@@ -158,7 +141,7 @@ def test_asks_to_be_connected_first(remote, stored):
 
 
 def test_stops_when_the_refresh_token_is_withdrawn(remote):
-    token = connected(remote)._replace(refresh="withdrawn", generation=1)
+    token = remote.connected()._replace(refresh="withdrawn", generation=1)
     remote.vault.token = token._replace(expires_at=token.expires_at - timedelta(2))
 
     with pytest.raises(TokenRefused) as caught:
@@ -169,7 +152,7 @@ def test_stops_when_the_refresh_token_is_withdrawn(remote):
 
 
 def test_keeps_the_refresh_token_when_the_exchange_is_cut_off(remote):
-    connected(remote)
+    remote.connected()
     remote.sandbox.sessions.expire_all()
     held = remote.vault.token
     remote.community.faults.add("drop_before", path="refreshToken")
@@ -183,7 +166,7 @@ def test_keeps_the_refresh_token_when_the_exchange_is_cut_off(remote):
 def test_logs_no_token_at_any_level(remote, caplog):
     caplog.set_level(logging.DEBUG)
 
-    token = connected(remote)
+    token = remote.connected()
     renewed = auth.oauth_refresh(remote.settings(auth="oauth"))(token)
 
     secrets = [token.access, token.refresh, renewed.access, renewed.refresh]
@@ -195,7 +178,7 @@ def test_logs_no_token_at_any_level(remote, caplog):
 def test_finds_everything_under_the_prefix(remote, prefix, way):
     remote.community.register()
     if way == "oauth":
-        connected(remote)
+        remote.connected()
     remote.community.switches.change(unprefixed_paths=False)
 
     [page] = remote.client(api_prefix=prefix, auth=way).member_pages(1, None)

@@ -4,6 +4,7 @@ import pytest
 
 from worker.aurora.client import AuroraClient
 from worker.domain.records import SlowFields
+from worker.errors import TokenRefused
 
 
 def spent(remote):
@@ -87,6 +88,25 @@ def test_knows_nothing_more_of_a_member_that_is_gone(remote):
     found = list(remote.client().slow_fields(ids, calls=9))
 
     assert found == [SlowFields(1, (), None, None), SlowFields(2, (), 0.0, None)]
+
+
+def test_does_without_the_rating_where_v1_takes_no_oauth_token(remote):
+    ids = remote.register(3, roles=["Employee"])
+    remote.connected()
+    remote.community.faults.add("unauthorized", times=None, path="restapi")
+
+    found = list(remote.client(auth="oauth").slow_fields(ids, calls=9))
+
+    assert found == [SlowFields(n, ("Employee",), None, None) for n in ids]
+    assert remote.vault.renewals == 1
+
+
+def test_stops_when_v1_refuses_the_session_key(remote):
+    ids = remote.register(1)
+    remote.community.faults.add("unauthorized", times=None, path="users/id")
+
+    with pytest.raises(TokenRefused):
+        list(remote.client().slow_fields(ids, calls=9))
 
 
 @pytest.mark.parametrize(("members", "calls"), [(0, 0), (1, 2), (50, 51), (51, 53)])

@@ -5,7 +5,7 @@ is the connection's business; what a record means is decided elsewhere.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from worker.aurora import payloads, queries
 from worker.aurora.connection import Allowance, AllowanceSpent, Call, Connection
@@ -15,7 +15,7 @@ from worker.errors import ContractBroken, PermissionMissing, RecordGone, TokenRe
 from worker.settings import AuroraAuth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     import msgspec
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LIST_SIZE = 50
 SEARCH = "/api/2.0/search"
 V1 = "/restapi/vc"
+
+T = TypeVar("T")
 
 
 class Caller(NamedTuple):
@@ -163,14 +165,11 @@ class AuroraClient:
         """Yield the members with these ids, in order; absent ones are left out."""
         wanted = [member_id for member_id in dict.fromkeys(ids) if member_id > 0]
         for start in range(0, len(wanted), LIST_SIZE):
-            chunk = [self._queries.one(n) for n in wanted[start : start + LIST_SIZE]]
-            found = self._search_list(chunk, "search users by id")
-            if found is None:
-                for query in chunk:
-                    yield from self._page(query).members
-            else:
-                for members in self._decoder.pages(found, "search users by id"):
-                    yield from members
+            chunk = wanted[start : start + LIST_SIZE]
+            for member_id, found in zip(chunk, self._by_id(chunk), strict=True):
+                if any(member.member_id != member_id for member in found):
+                    raise _broken("search users by id", "another member than asked for")
+                yield from found
 
     def slow_fields(self, ids: Sequence[int], *, calls: int) -> Iterator[SlowFields]:
         """
@@ -194,13 +193,24 @@ class AuroraClient:
         """Return what the slow fields of `n` members cost where lists are taken."""
         return n + -(-n // LIST_SIZE)
 
+    def _by_id(self, chunk: Sequence[int]) -> Iterable[list[Member]]:
+        operation = "search users by id"
+        wanted = [self._queries.one(member_id) for member_id in chunk]
+        found = self._search_list(wanted, operation)
+        if found is None:
+            return (self._page(query).members for query in wanted)
+        return _one_each(self._decoder.pages(found, operation), chunk, operation)
+
     def _slow_chunk(
         self, chunk: Sequence[int], allowance: Allowance
     ) -> Iterator[SlowFields]:
         operation = "search roles"
         wanted = [queries.roles_of(member_id) for member_id in chunk]
         found = self._search_list(wanted, operation, allowance)
-        together = payloads.role_lists(found, operation) if found is not None else None
+        together = None
+        if found is not None:
+            lists = payloads.role_lists(found, operation)
+            together = _one_each(lists, chunk, operation)
         for at, member_id in enumerate(chunk):
             if together is None:
                 data = self._search(wanted[at], operation, allowance=allowance)
@@ -310,6 +320,13 @@ class AuroraClient:
         return self._connection.ask(
             Call(operation, "GET", path, params=as_json), allowance
         )
+
+
+def _one_each(answers: list[T], asked: Sequence[int], operation: str) -> list[T]:
+    if len(answers) != len(asked):
+        detail = f"{len(answers)} answers to {len(asked)} queries"
+        raise _broken(operation, detail)
+    return answers
 
 
 def _broken(operation: str, detail: str) -> ContractBroken:
