@@ -1,0 +1,1 @@
+"""SOQL over the org's tables: parse, resolve, filter, order, shape."""

@@ -1,0 +1,199 @@
+"""
+Every address of the sandbox: pattern, what it counts as, who answers.
+
+A pattern's `{name}` takes one segment, a final `*` the rest. An address without a
+handler exists at the vendor and is answered 501 by its feature's name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import unquote
+
+from worker.sandbox.salesforce.exchange import Answer, Call
+from worker.sandbox.salesforce.handlers import (
+    bulk,
+    collections,
+    control,
+    discovery,
+    query,
+    rows,
+    tokens,
+)
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """One address; `feature` names what a 501 is about."""
+
+    method: str
+    pattern: str
+    kind: str
+    handler: Handler | None = None
+    feature: str = ""
+    session: bool = True
+    metered: bool = True
+    media: str = "json"
+
+
+DATA = "/services/data/{version}"
+ROW = f"{DATA}/sobjects/{{type}}"
+INGEST = f"{DATA}/jobs/ingest"
+EXPORT = f"{DATA}/jobs/query"
+SOAP = "/services/Soap"
+
+
+def _free(method: str, pattern: str, kind: str, handler: Handler) -> Url:
+    return Url(
+        method, pattern, kind, handler, session=False, metered=False, media="any"
+    )
+
+
+URLS: tuple[Url, ...] = (
+    # Logins
+    _free("POST", "/services/oauth2/token", "token", tokens.token),
+    _free("POST", "/services/oauth2/revoke", "revoke", tokens.revoke),
+    _free("GET", "/services/oauth2/revoke", "revoke", tokens.revoke),
+    Url("GET", "/services/oauth2/userinfo", "userinfo", tokens.userinfo, metered=False),
+    Url("GET", "/id/{org}/{user}", "userinfo", tokens.userinfo, metered=False),
+    # Discovery
+    _free("GET", "/services/data", "versions", discovery.versions),
+    Url("GET", DATA, "resources", discovery.resources),
+    Url("GET", f"{DATA}/sobjects", "describe", discovery.global_describe),
+    Url("GET", ROW, "describe", discovery.basic_information),
+    Url("GET", f"{ROW}/describe", "describe", discovery.describe),
+    Url("GET", f"{DATA}/limits", "limits", discovery.limits),
+    Url("GET", f"{DATA}/limits/recordCount", "limits", discovery.record_count),
+    # Rows
+    Url("POST", ROW, "rows", rows.create),
+    Url("GET", f"{ROW}/updated", "updated", rows.updated),
+    Url("GET", f"{ROW}/deleted", "deleted", rows.deleted),
+    Url("GET", f"{ROW}/{{id}}", "rows", rows.read),
+    Url("PATCH", f"{ROW}/{{id}}", "rows", rows.update),
+    Url("DELETE", f"{ROW}/{{id}}", "rows", rows.delete),
+    Url("GET", f"{ROW}/{{field}}/{{value}}", "rows", rows.read_by_key),
+    Url("PATCH", f"{ROW}/{{field}}/{{value}}", "rows", rows.upsert_by_key),
+    Url("DELETE", f"{ROW}/{{field}}/{{value}}", "rows", rows.delete_by_key),
+    # Collections
+    Url("POST", f"{DATA}/composite/sobjects", "collections", collections.create),
+    Url("PATCH", f"{DATA}/composite/sobjects", "collections", collections.update),
+    Url("DELETE", f"{DATA}/composite/sobjects", "collections", collections.delete),
+    Url(
+        "PATCH",
+        f"{DATA}/composite/sobjects/{{type}}/{{field}}",
+        "collections",
+        collections.upsert,
+    ),
+    Url(
+        "POST",
+        f"{DATA}/composite/sobjects/{{type}}",
+        "collections",
+        collections.retrieve,
+    ),
+    Url(
+        "GET",
+        f"{DATA}/composite/sobjects/{{type}}",
+        "collections",
+        collections.retrieve,
+    ),
+    # Queries
+    Url("GET", f"{DATA}/query", "query", query.query),
+    Url("GET", f"{DATA}/queryAll", "query", query.query_all),
+    Url("GET", f"{DATA}/query/{{locator}}", "query", query.more),
+    Url("GET", f"{DATA}/queryAll/{{locator}}", "query", query.more),
+    # Bulk API 2.0
+    Url("POST", INGEST, "bulk.ingest", bulk.create_ingest),
+    Url("GET", INGEST, "bulk.ingest", bulk.list_ingest),
+    Url("GET", f"{INGEST}/{{id}}", "bulk.ingest", bulk.poll_ingest),
+    Url("PATCH", f"{INGEST}/{{id}}", "bulk.ingest", bulk.change_ingest),
+    Url("DELETE", f"{INGEST}/{{id}}", "bulk.ingest", bulk.delete_ingest),
+    Url("PUT", f"{INGEST}/{{id}}/batches", "bulk.ingest", bulk.upload, media="any"),
+    Url(
+        "GET",
+        f"{INGEST}/{{id}}/successfulResults",
+        "bulk.ingest",
+        bulk.successful_results,
+    ),
+    Url("GET", f"{INGEST}/{{id}}/failedResults", "bulk.ingest", bulk.failed_results),
+    Url(
+        "GET",
+        f"{INGEST}/{{id}}/unprocessedrecords",
+        "bulk.ingest",
+        bulk.unprocessed_records,
+    ),
+    Url("POST", EXPORT, "bulk.query", bulk.create_query),
+    Url("GET", EXPORT, "bulk.query", bulk.list_query),
+    Url("GET", f"{EXPORT}/{{id}}", "bulk.query", bulk.poll_query),
+    Url("PATCH", f"{EXPORT}/{{id}}", "bulk.query", bulk.change_query),
+    Url("DELETE", f"{EXPORT}/{{id}}", "bulk.query", bulk.delete_query),
+    Url("GET", f"{EXPORT}/{{id}}/results", "bulk.query", bulk.query_results),
+    # The sandbox itself
+    _free("GET", "/_sandbox", "sandbox", control.page),
+    _free("POST", "/_sandbox/faults", "sandbox", control.add_fault),
+    _free("DELETE", "/_sandbox/faults", "sandbox", control.clear_faults),
+    _free("POST", "/_sandbox/reset", "sandbox", control.reset),
+    _free("POST", "/_sandbox/clock", "sandbox", control.clock),
+    _free("POST", "/_sandbox/switches", "sandbox", control.switches),
+    _free("GET", "/_sandbox/calls", "sandbox", control.calls),
+    _free("DELETE", "/_sandbox/calls", "sandbox", control.calls),
+    _free("POST", "/_sandbox/records/{type}", "sandbox", control.insert_records),
+    _free("GET", "/_sandbox/records/{type}", "sandbox", control.list_records),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What an address leads to; `allowed` lists methods when this one is not."""
+
+    url: Url | None
+    params: dict[str, str]
+    allowed: tuple[str, ...] = ()
+
+
+@cache
+def _by_length() -> dict[int, list[tuple[tuple[str, ...], Url]]]:
+    table: dict[int, list[tuple[tuple[str, ...], Url]]] = {}
+    for url in URLS:
+        parts = tuple(url.pattern.strip("/").split("/"))
+        table.setdefault(len(parts), []).append((parts, url))
+    return table
+
+
+def split(raw_path: str) -> list[str]:
+    """Take a raw path apart; doubled and trailing slashes do not count."""
+    return [part for part in raw_path.split("/") if part]
+
+
+def match(method: str, parts: list[str]) -> Match:
+    """Find the address of a call; segments are decoded only after they are split."""
+    allowed: list[str] = []
+    for pattern, url in _by_length().get(len(parts), []):
+        params = _params(pattern, parts)
+        if params is None:
+            continue
+        if url.method == method:
+            return Match(url, params)
+        allowed.append(url.method)
+    return _match_rest(parts) if not allowed else Match(None, {}, tuple(allowed))
+
+
+def _match_rest(parts: list[str]) -> Match:
+    for length in range(len(parts), 0, -1):
+        for pattern, url in _by_length().get(length, []):
+            if pattern[-1] == "*":
+                params = _params(pattern[:-1], parts[: length - 1])
+                if params is not None:
+                    return Match(url, params)
+    return Match(None, {})
+
+
+def _params(pattern: tuple[str, ...], parts: list[str]) -> dict[str, str] | None:
+    params: dict[str, str] = {}
+    for wanted, given in zip(pattern, parts, strict=True):
+        if wanted.startswith("{"):
+            params[wanted[1:-1]] = unquote(given)
+        elif wanted.lower() != given.lower():
+            return None
+    return params
