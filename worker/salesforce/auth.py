@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from xml.parsers.expat import ExpatError
 
 import jwt
 import requests
@@ -186,7 +187,7 @@ def _soap(settings: SalesforceSettings, session: requests.Session) -> Token:
     except SalesforceAuthenticationFailed as error:
         # Its text is the whole answer.
         raise _refused_soap(settings, seen[-1], str(error.code), operation) from None
-    except ValueError:
+    except ExpatError:
         raise ContractBroken(SERVICE, operation, detail="no XML - at `$`") from None
     return _soap_token(seen[-1].content, operation)
 
