@@ -189,5 +189,10 @@ def canned(standing_clock):
 
 
 @pytest.fixture
+def remote_of():
+    return Remote
+
+
+@pytest.fixture
 def standing_clock():
     return StandingClock()
