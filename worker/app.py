@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from worker.settings import Settings
 
-# A message is handed out again after the visibility timeout: it must outlive a run's
-# slice (5 minutes) by far. The sweep's default of about 100 s is shortened to 10 s.
+# A message is handed out again after the visibility timeout: it must outlive a slice
+# of a run by far, or each long slice is delivered again and again (measured: 4 times).
+LEAST_VISIBILITY_S = 900
+# The sweep for such messages takes about 100 s by default.
 REDIS_OPTIONS: Mapping[str, object] = {
-    "visibility_timeout": 900,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
     "socket_timeout": 30,
@@ -60,8 +61,11 @@ class SyncApp(Celery):  # type: ignore[misc]  # Celery ships no types
 def broker_config(settings: Settings) -> dict[str, object]:
     url = settings.broker_url or EmbeddedBroker(settings.home).url
     amqp = urlsplit(url).scheme.startswith(("amqp", "pyamqp"))
-    options = RABBITMQ_OPTIONS if amqp else REDIS_OPTIONS
-    return {"broker_url": url, "broker_transport_options": dict(options)}
+    if amqp:
+        return {"broker_url": url, "broker_transport_options": dict(RABBITMQ_OPTIONS)}
+    slices = 3 * settings.run_slice.total_seconds()
+    options = {**REDIS_OPTIONS, "visibility_timeout": max(LEAST_VISIBILITY_S, slices)}
+    return {"broker_url": url, "broker_transport_options": options}
 
 
 app = SyncApp("aurora-sync", config_source="celeryconfig")

@@ -1,4 +1,4 @@
-"""Real installations: sandboxes, broker, worker, beat and admin endpoint, as processes."""
+"""Real installations: sandboxes, broker, worker, beat and admin endpoint."""
 
 from __future__ import annotations
 

@@ -10,9 +10,11 @@ import platform
 import signal
 import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING
 
 import uvicorn
+from celery.platforms import SecurityWarning
 
 from worker import logs
 from worker.app import app
@@ -65,6 +67,8 @@ def _without_broker(settings: Settings) -> int:
 
 def _worker(settings: Settings) -> int:
     app.use(settings)
+    # Celery warns root of pickled messages; ours are JSON, and nothing else is taken.
+    warnings.simplefilter("ignore", SecurityWarning)
     # Threads: the work is waiting for remotes. Mingle and gossip ask other workers
     # for what the database knows.
     controller = app.Worker(
