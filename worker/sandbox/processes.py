@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from multiprocessing import get_context
 from multiprocessing.connection import wait
@@ -176,11 +176,11 @@ def _serve(options: Options, pipe: Connection) -> None:
 
     def announce_and_watch() -> None:
         server.ready.wait()
-        pipe.send(sandbox.credentials(address))
-        try:
+        # The parent never answers: its end closes when it stops us, or is gone itself.
+        with suppress(EOFError, OSError):
+            pipe.send(sandbox.credentials(address))
             pipe.recv()
-        except EOFError:
-            server.stop()
+        server.stop()
 
     threading.Thread(target=announce_and_watch, daemon=True).start()
     server.run(sockets=[listener])

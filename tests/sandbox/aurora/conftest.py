@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from worker.sandbox.aurora import AuroraSandbox
 from worker.sandbox.server import run_in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 LOGIN = "/restapi/vc/authentication/sessions/login"
 

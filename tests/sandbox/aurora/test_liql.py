@@ -40,7 +40,7 @@ LOGIN = Field(("login",))
             ),
         ),
         (
-            "SELECT id FROM users WHERE (login = \"a\" OR login MATCHES 'b') AND id != 3",
+            'SELECT id FROM users WHERE (login="a" OR login MATCHES "b") AND id != 3',
             Query(
                 "users",
                 (ID,),
@@ -66,8 +66,10 @@ LOGIN = Field(("login",))
             ),
         ),
         (
-            "SELECT id FROM users WHERE deleted = false AND t >= 1650000000000 "
-            "AND t < 2024-08-07T00:00:00.000+00:00",
+            (
+                "SELECT id FROM users WHERE deleted = false AND t >= 1650000000000 "
+                "AND t < 2024-08-07T00:00:00.000+00:00"
+            ),
             Query(
                 "users",
                 (ID,),

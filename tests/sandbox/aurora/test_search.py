@@ -469,8 +469,10 @@ def test_refuses_more_by_switch(caller, switches, query):
         ({"time_constraints": True}, "SELECT id FROM users WHERE last_visit_time > 5"),
         (
             {"time_constraints": True},
-            "SELECT id FROM users WHERE registration_data.registration_time "
-            ">= 2024-08-07T00:00:00.000+00:00 ORDER BY last_visit_time DESC",
+            (
+                "SELECT id FROM users WHERE registration_data.registration_time "
+                ">= 2024-08-07T00:00:00.000+00:00 ORDER BY last_visit_time DESC"
+            ),
         ),
         ({"post_time_constraint": True}, "SELECT id FROM messages WHERE post_time > 5"),
     ],

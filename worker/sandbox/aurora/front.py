@@ -42,7 +42,7 @@ class Front:
         self._community = community
         self._sessions = sessions
         self._apis = apis
-        self._control = control
+        self.control = control
         # Longest first: /t5/s/demo before /t5/s.
         self._prefixes = sorted(prefixes, key=len, reverse=True)
         self._calls = 0
@@ -53,7 +53,7 @@ class Front:
             return
         path = scope["path"].rstrip("/") or "/"
         if path == CONTROL or path.startswith(f"{CONTROL}/"):
-            await self._control({**scope, "path": path}, receive, send)
+            await self.control({**scope, "path": path}, receive, send)
             return
         await self._meter({**scope, "path": self._stripped(path)}, receive, send)
 

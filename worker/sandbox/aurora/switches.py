@@ -28,7 +28,6 @@ class Switches:
     page_size: int | None = None
     anonymous_search_is_refused: bool = False
     index_lag_seconds: float = 0.0
-    hard_deleted_are_404: bool = True
     # Envelopes.
     http_code_in_body: bool = True
     errors_are_http_200: bool = False
