@@ -73,11 +73,17 @@ def _spelled(email: str, draws: Random) -> str:
 
 def _contact(identity: Identity, email: str, account: str | None) -> dict[str, object]:
     row: dict[str, object] = {
-        "LastName": (identity.last_name or identity.login)[:_LAST_NAME_LENGTH],
+        "LastName": _cut(identity.last_name or identity.login, _LAST_NAME_LENGTH),
         "Email": email,
     }
     if identity.first_name:
-        row["FirstName"] = identity.first_name[:_FIRST_NAME_LENGTH]
+        row["FirstName"] = _cut(identity.first_name, _FIRST_NAME_LENGTH)
     if account:
         row["AccountId"] = account
     return row
+
+
+def _cut(text: str, length: int) -> str:
+    """An org counts in UTF-16: a letter beyond the first plane takes two."""
+    kept = text.encode("utf-16-le")[: 2 * length]
+    return kept.decode("utf-16-le", errors="ignore").rstrip()

@@ -113,7 +113,10 @@ def test_the_orgs_contacts_are_the_same_for_the_same_seed():
 
 
 def test_contacts_hold_nothing_an_org_would_refuse():
-    for row in scenery.contacts(1, COUNT, []):
-        assert 1 <= len(str(row["LastName"])) <= 80
-        assert len(str(row.get("FirstName", ""))) <= 40
-        assert len(str(row["Email"])) <= 80
+    def units(text):
+        return len(text.encode("utf-16-le")) // 2
+
+    for row in scenery.contacts(1, 4 * COUNT, []):
+        assert 1 <= units(row["LastName"]) <= 80
+        assert units(row.get("FirstName", "")) <= 40
+        assert len(row["Email"]) <= 80
