@@ -203,6 +203,26 @@ def test_says_that_ht_access_is_in_the_way(remote):
     assert caught.value.code == "ht_access"
 
 
+def test_renews_no_key_for_ht_access_that_came_up_later(remote):
+    client = remote.client()
+    client.ping()
+    remote.community.switches.change(ht_access="stage:secret")
+
+    with pytest.raises(TokenRefused, match="HT-access"):
+        client.ping()
+
+    assert remote.vault.renewals == 1
+
+
+def test_tells_who_authorised_the_worker(remote):
+    remote.register(3)
+    remote.connected()
+
+    caller = remote.client(auth="oauth").whoami()
+
+    assert caller == Caller(0, ("Administrator",), sees_emails=True)
+
+
 def test_check_finds_the_clash_of_ht_access_and_oauth(remote):
     settings = remote.settings(auth="oauth", ht_user="stage")
 

@@ -2,11 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from worker.aurora import auth
+from worker.aurora.client import Caller
+from worker.domain.tokens import Token
 from worker.errors import ContractBroken, RemoteUnavailable
 
+OAUTH = {
+    "auth": "oauth",
+    "client_id": "APP=",
+    "client_secret": "SECRET=",
+    "redirect_uri": "https://worker.example/cb",
+}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -88,19 +97,60 @@ def test_refuses_roles_that_do_not_answer_the_queries(canned, data):
 
 
 def test_takes_the_secret_to_no_other_host(canned):
-    oauth = {
-        "auth": "oauth",
-        "client_id": "APP=",
-        "client_secret": "SECRET=",
-        "redirect_uri": "https://worker.example/cb",
-    }
     elsewhere = {"Location": "http://127.0.0.2:9/steal"}
-    app, _, settings = canned({}, status=307, headers=elsewhere, **oauth)
+    app, _, settings = canned({}, status=307, headers=elsewhere, **OAUTH)
 
     with pytest.raises(ContractBroken, match="check the base URL"):
         auth.exchange_code(settings, "code")
 
     assert len(app.asked) == 1
+
+
+def test_keeps_the_refresh_token_when_the_answer_has_no_new_one(canned):
+    app, _, settings = canned(
+        {"status": "success", "data": {"access_token": "AT=", "expires_in": "60"}},
+        **OAUTH,
+    )
+
+    token = auth.oauth_refresh(settings)(Token("old", refresh="R+/=", subject="7"))
+
+    assert (token.access, token.refresh, token.subject) == ("AT=", "R+/=", "7")
+    assert msgspec.json.decode(app.asked[0]) == {
+        "grant_type": "refresh_token",
+        "refresh_token": "R+/=",
+        "client_id": "APP=",
+        "client_secret": "SECRET=",
+    }
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"access_token": "AT="},
+        {"refresh_token": "RT="},
+        {"access_token": "AT=", "refresh_token": "RT=", "error": "invalid_grant"},
+    ],
+)
+def test_takes_no_half_of_a_token_answer(canned, data):
+    _, _, settings = canned({"status": "success", "data": data}, **OAUTH)
+
+    with pytest.raises(ContractBroken):
+        auth.exchange_code(settings, "code")
+
+
+def test_tells_that_the_caller_is_anonymous(canned):
+    nobody = {"user": {"id": {"type": "int", "$": -1}}}
+    _, client, _ = canned({"response": {"status": "success", **nobody}}, page())
+
+    assert client.whoami() == Caller(-1, (), sees_emails=None)
+
+
+def test_knows_no_time_from_a_date_that_is_none(canned):
+    _, client, _ = canned(page(), headers={"Date": "soon"})
+
+    client.ping()
+
+    assert client.server_time is None
 
 
 def test_says_that_nobody_listens(canned):

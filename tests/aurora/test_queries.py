@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.aurora.queries import (
@@ -26,11 +26,13 @@ def unquote(text):
     return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_survives_quoting(text):
     assert unquote(literal(text)) == text
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_a_strict_reader_reads_any_text_back(text):
     query = Query("users", ("id",), (Constraint("id", "=", text),)).liql()

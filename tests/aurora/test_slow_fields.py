@@ -101,6 +101,16 @@ def test_does_without_the_rating_where_v1_takes_no_oauth_token(remote):
     assert remote.vault.renewals == 1
 
 
+def test_stops_when_the_authorisation_is_withdrawn_between_two_calls(remote):
+    ids = remote.register(2)
+    remote.connected()
+    remote.community.faults.add("unauthorized", times=None, path="restapi")
+    remote.vault.token = remote.vault.token._replace(refresh="withdrawn")
+
+    with pytest.raises(TokenRefused):
+        list(remote.client(auth="oauth").slow_fields(ids, calls=9))
+
+
 def test_stops_when_v1_refuses_the_session_key(remote):
     ids = remote.register(1)
     remote.community.faults.add("unauthorized", times=None, path="users/id")

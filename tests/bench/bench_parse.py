@@ -7,15 +7,17 @@ import time
 
 import msgspec
 import pytest
+import requests
 
 from worker.aurora.payloads import MemberDecoder
+from worker.aurora.responses import payload
 
 # The issue asks for 15,000 a second for all local work; this is the first part of it.
 TARGET = 60_000
 PAGE = 1000
 
 
-def page_of_members() -> msgspec.Raw:
+def page_of_members() -> requests.Response:
     items = [
         {
             "type": "user",
@@ -53,7 +55,12 @@ def page_of_members() -> msgspec.Raw:
         }
         for n in range(PAGE)
     ]
-    return msgspec.Raw(msgspec.json.encode({"items": items, "next_cursor": "MjU="}))
+    data = {"type": "users", "items": items, "next_cursor": "MjU="}
+    body = {"status": "success", "message": "", "http_code": 200, "data": data}
+    answer = requests.Response()
+    answer.status_code = 200
+    answer._content = msgspec.json.encode(body)
+    return answer
 
 
 @pytest.mark.bench
@@ -66,7 +73,7 @@ def test_reads_members_fast_enough():
         gc.collect()
         start = time.process_time()
         for _ in range(5):
-            decoder.page(page, "search users")
+            decoder.page(payload(page, "search users"), "search users")
         best = max(best, 5 * PAGE / (time.process_time() - start))
 
     print(f"parse and build: {best:,.0f} members/s on one core")

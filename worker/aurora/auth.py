@@ -178,7 +178,12 @@ def _tokens(
             raise ContractBroken(responses.SERVICE, operation, detail=detail) from error
         except requests.RequestException as error:
             raise unreachable(operation, error) from error
-    return _token(found[-1], str(tokens["refresh_token"]))
+    # A refresh that is answered without a new refresh token keeps the old one.
+    refresh = tokens.get("refresh_token")
+    if not isinstance(refresh, str):
+        detail = "Object lacks `refresh_token` - at `$.data`"
+        raise ContractBroken(responses.SERVICE, operation, detail=detail)
+    return _token(found[-1], refresh)
 
 
 def _token(answer: payloads.TokenAnswer, refresh: str) -> Token:

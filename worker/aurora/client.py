@@ -232,8 +232,8 @@ class AuroraClient:
         except RecordGone:
             # Deleted since it was listed: nothing is left to ask for.
             return None, None
-        except TokenRefused:
-            if self._has_session:
+        except TokenRefused as error:
+            if self._has_session or error.operation != operation:
                 raise
             # Whether v1 takes OAuth tokens is published nowhere; v2 has just taken it.
             self._has_v1 = False

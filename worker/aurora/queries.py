@@ -38,7 +38,7 @@ SELECTABLE = {
     "roles": frozenset({"id", "name"}),
 }
 CONSTRAINABLE = {"users": frozenset({"id"}), "roles": frozenset({"users.id"})}
-SORTABLE = {"users": frozenset({"id", "last_visit_time"}), "roles": frozenset({""})}
+SORTABLE = {"users": frozenset({"id", "last_visit_time"}), "roles": frozenset()}
 SIGNS = frozenset({"=", "!=", ">", "<", ">=", "<="})
 MAX_LIMIT = 1000
 
