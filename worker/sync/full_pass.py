@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from worker import clock
 from worker.domain import ranges
 from worker.domain.members import LinkChoice, breaks
-from worker.errors import BreakerTripped
+from worker.errors import BreakerTripped, PermissionMissing
 from worker.sync.pull import Page, read_ranges
 
 if TYPE_CHECKING:
@@ -78,7 +78,17 @@ class FullPass:
     def _split(self) -> list[ranges.IdRange]:
         ctx = self._ctx
         known = ctx.store.members.max_id(ctx.community)
-        highest = max(ctx.aurora.last_member_id(), known)
+        shown = ctx.aurora.last_member_id()
+        if known and not shown:
+            # The community answers a caller without rights with no members at all.
+            raise PermissionMissing(
+                "aurora",
+                "members",
+                code="no_members_shown",
+                detail="the API user sees no members; give it a role that may view "
+                "members and their e-mail addresses",
+            )
+        highest = max(shown, known)
         parts = ctx.settings.aurora.parallel_reads * PARTS_PER_READER
         return ranges.split(1, highest, parts)
 
