@@ -99,52 +99,50 @@ def _profile(community: Community) -> dict[str, Node]:
     }
 
 
+METRICS = (
+    "logins",
+    "minutes_online",
+    "posts",
+    "private_messages_received",
+    "private_messages_sent",
+    "page_views",
+    "messages_read",
+)
+_AVATAR_SIZES = ("profile", "message", "inline", "favicon", "print")
+
+
 def _parts(community: Community) -> dict[str, Node]:
-    zone, host, ranks = community.zone, community.public_url, community.ranks
-    whole_ranks = {rank.id: rank_object(rank) for rank in ranks.values()}
-    rank_names = ("id", "name", "position", "bold", "color", "rank_status")
-    sizes = ("profile", "message", "inline", "favicon", "print")
-    metrics = [
-        "logins",
-        "minutes_online",
-        "posts",
-        "private_messages_received",
-        "private_messages_sent",
-        "page_views",
-        "messages_read",
-    ]
-    return {
-        "rank": Object(
-            "rank",
-            {
-                name: Leaf(lambda m, name=name: whole_ranks[m.rank_id].get(name))  # type: ignore[misc] # bound by default
-                for name in rank_names
-            },
-            whole=lambda m: whole_ranks[m.rank_id],
-        ),
-        "avatar": Object(
-            "avatar",
-            {
-                size: Leaf(lambda m, size=size: avatar_url(host, m, size))  # type: ignore[misc] # bound by default
-                for size in sizes
-            },
-        ),
-        "metrics": Object(
-            "user_metrics",
-            {name: Leaf(_attribute(name)) for name in metrics},
-            private=True,
-        ),
-        "registration_data": Object(
-            "registration_data",
-            {
-                "registration_time": Leaf(lambda m: zone.text(m.registration_time)),
-                "status": Leaf(lambda m: m.status),
-                "registration_access_level": Leaf(lambda _: "all"),
-                "confirm_email_status": Leaf(lambda m: m.email is not None),
-                "sso_registration_fields": Leaf(lambda _: []),
-            },
-        ),
+    zone, host = community.zone, community.public_url
+    avatar = {size: _avatar(host, size) for size in _AVATAR_SIZES}
+    metrics: dict[str, Node] = {name: Leaf(_attribute(name)) for name in METRICS}
+    registration: dict[str, Node] = {
+        "registration_time": Leaf(lambda m: zone.text(m.registration_time)),
+        "status": Leaf(lambda m: m.status),
+        "registration_access_level": Leaf(lambda _: "all"),
+        "confirm_email_status": Leaf(lambda m: m.email is not None),
+        "sso_registration_fields": Leaf(lambda _: []),
     }
+    return {
+        "rank": _rank(community),
+        "avatar": Object("avatar", avatar),
+        "metrics": Object("user_metrics", metrics, private=True),
+        "registration_data": Object("registration_data", registration),
+    }
+
+
+def _rank(community: Community) -> Object:
+    whole = {rank.id: rank_object(rank) for rank in community.ranks.values()}
+
+    def part(name: str) -> Leaf:
+        return Leaf(lambda m: whole[m.rank_id][name])
+
+    names = ("id", "name", "position", "bold", "color", "rank_status")
+    children: dict[str, Node] = {name: part(name) for name in names}
+    return Object("rank", children, whole=lambda m: whole[m.rank_id])
+
+
+def _avatar(host: str, size: str) -> Node:
+    return Leaf(lambda m: avatar_url(host, m, size))
 
 
 def _pointers() -> dict[str, Node]:

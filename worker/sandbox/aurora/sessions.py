@@ -105,12 +105,14 @@ class Sessions:
         self.refresh_tokens.clear()
 
     def by_key(self, key: str) -> Caller | None:
-        """The caller of a session key; use keeps it alive."""
+        """The caller of a session key, as long as it lives."""
         grant = self.keys.get(key)
         if grant is None or grant.ends_ms <= self._now():
             return None
-        minutes = self._community.switches.session_minutes
-        self.keys[key] = grant._replace(ends_ms=self._in_ms(minutes * 60))
+        switches = self._community.switches
+        if switches.use_extends_session:
+            ends = self._in_ms(switches.session_minutes * 60)
+            self.keys[key] = grant._replace(ends_ms=ends)
         return self._caller(grant)
 
     def by_token(self, token: str) -> Caller | None:

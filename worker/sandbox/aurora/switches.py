@@ -36,6 +36,7 @@ class Switches:
     # Sign-in.
     session_login: bool = True
     session_minutes: float = 30.0
+    use_extends_session: bool = False
     access_token_seconds: int = 86_400
     refresh_token_days: float = 1826.0
     authorization_code_seconds: int = 300
