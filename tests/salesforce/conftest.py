@@ -17,6 +17,9 @@ from worker.domain.tokens import Token
 from worker.salesforce.auth import make_login
 from worker.salesforce.bulk import Polling
 from worker.salesforce.client import SalesforceClient
+from worker.sandbox.salesforce import SalesforceSandbox
+from worker.sandbox.salesforce.schema import Field, ObjectType
+from worker.sandbox.salesforce.standard import system_fields
 from worker.sandbox.server import DROP, run_in_thread
 from worker.settings import SalesforceSettings
 
@@ -158,9 +161,10 @@ def scripted(script, settings_for):
 
     token = Token("session-1", generation=1, instance_url=script.base_url)
     vault = MemoryVault(token)
-    client = SalesforceClient(vault, login, settings_for(script.base_url))
+    settings = settings_for(script.base_url)
+    polling = Polling(sleep=lambda _seconds: None)
+    client = SalesforceClient(vault, login, settings, polling=polling)
     client.vault, client.logins = vault, logins
-    client._polling = Polling(sleep=lambda _seconds: None)
     with client:
         yield client
 
@@ -189,3 +193,103 @@ def a_login():
         return make_login(settings, transport)
 
     return build
+
+
+def key_field(name, label, length=120):
+    return Field(
+        name,
+        label,
+        "string",
+        length=length,
+        external_id=True,
+        id_lookup=True,
+        unique=True,
+        case_sensitive=True,
+    )
+
+
+def text_field(name, label, length=255, kind="string"):
+    return Field(name, label, kind, length=length)
+
+
+def community_user_type(*, custom=False):
+    """Our object, as far as these tests need it; not custom: no rights needed."""
+    made = ObjectType(
+        "Community_User__c", "Community User", "Community Users", "a00", custom=custom
+    )
+    fields = [
+        *system_fields("Community User"),
+        Field("Name", "Login", "string", length=80, name_field=True),
+        key_field("Community_User_Key__c", "Key"),
+        text_field("Community__c", "Community", 80),
+        text_field("Email__c", "Email", 80, "email"),
+        text_field("Biography__c", "Biography", 32768, "textarea"),
+        Field("Is_Deleted__c", "Deleted", "boolean", defaulted=True, default=False),
+        Field("Metric_Posts__c", "Posts", "double", precision=18),
+        Field(
+            "Contact__c",
+            "Contact",
+            "reference",
+            reference_to=("Contact",),
+            relationship_name="Contact__r",
+        ),
+    ]
+    for each in fields:
+        each.custom = custom and each.name.endswith("__c")
+        made.add(each)
+    return made
+
+
+class Served:
+    """A sandbox org on loopback with our object in it, and clients of it."""
+
+    def __init__(self, base_url, sandbox, settings, a_login):
+        self.base_url = base_url
+        self.sandbox = sandbox
+        self.settings = settings
+        self.vault = MemoryVault()
+        self._login = a_login(settings)
+        self.client = self.connect()
+
+    @property
+    def org(self):
+        return self.sandbox.org
+
+    def connect(self, **changes):
+        settings = self.settings.model_copy(update=changes)
+        polling = Polling(
+            first=timedelta(milliseconds=5), longest=timedelta(milliseconds=20)
+        )
+        return SalesforceClient(self.vault, self._login, settings, polling=polling)
+
+    @property
+    def calls(self):
+        """Calls that the org has counted so far."""
+        return self.org.usage.used
+
+    def users(self, count, community="acme", **fields):
+        """Rows of Community Users, keyed 1, 2, 3 …"""
+        return [
+            {
+                "Community_User_Key__c": f"{community}:{number}",
+                "Community__c": community,
+                "Name": f"login{number}",
+                **fields,
+            }
+            for number in range(1, count + 1)
+        ]
+
+
+@pytest.fixture
+def served(settings_for, a_login):
+    sandbox = SalesforceSandbox(seed=7)
+    org = sandbox.org
+    org.add_type(community_user_type())
+    org.add_field("Contact", key_field("Community_Member_Key__c", "Member key"))
+    with run_in_thread(sandbox.app) as base_url:
+        known = sandbox.credentials(base_url)
+        names = ("client_id", "client_secret", "username", "password", "security_token")
+        settings = settings_for(base_url, **{name: known[name] for name in names})
+        made = Served(base_url, sandbox, settings, a_login)
+        with made.client:
+            yield made

@@ -99,7 +99,7 @@ def test_names_the_path_of_an_unknown_error_shape():
     error = responses.refusal(400, b'{"error": "odd"}', "limits")
 
     assert type(error) is ContractBroken
-    assert error.detail == "Expected `array`, got `object`"
+    assert error.detail == "Expected `array`, got `object` - at `$`"
 
 
 @pytest.mark.parametrize(

@@ -118,16 +118,16 @@ def test_passes_on_what_the_login_says(script, scripted, expired, monkeypatch):
 
 def test_threads_share_one_renewal(script, scripted, expired):
     both = threading.Barrier(2)
+    known = "Bearer session-2"
+    script.rule = lambda seen: (
+        (200, LIMITS) if seen.headers["authorization"] == known else (401, expired)
+    )
 
     def ask():
         both.wait(timeout=5)
         return scripted.limits()
 
     with ThreadPoolExecutor(2) as pool:
-        for _ in range(2):
-            script.say(401, expired)
-        for _ in range(2):
-            script.say(200, LIMITS)
         answers = [future.result() for future in [pool.submit(ask) for _ in range(2)]]
 
     assert answers == [(42, 100)] * 2

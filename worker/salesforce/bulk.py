@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable  # noqa: TC003 -- a dataclass field's type
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,12 @@ import requests
 
 from worker import clock
 from worker.domain.records import RowResult
-from worker.errors import ContractBroken, RemoteUnavailable, RetryLater
+from worker.errors import (
+    ContractBroken,
+    RemoteError,
+    RemoteUnavailable,
+    RetryLater,
+)
 from worker.salesforce import csvfile, payloads, responses
 from worker.salesforce.payloads import SERVICE, JobAnswer
 from worker.salesforce.wire import Call
@@ -217,8 +222,8 @@ class BulkIngest(_Jobs):
             yield payloads.refused_row(row.key, responses.UNPROCESSED, "")
 
     def _rows(self, job_id: str, key_column: str, kind: str) -> Iterator[_ResultRow]:
-        with self._download(f"{self._root}/{job_id}/{kind}") as (file, _):
-            rows = csvfile.read(file)
+        path = f"{self._root}/{job_id}/{kind}"
+        with self._download(path) as (file, _), closing(csvfile.read(file)) as rows:
             header = next(rows, None)
             # The org sends an empty file where there is no row of this kind.
             if not header:
@@ -290,8 +295,10 @@ class BulkQuery(_Jobs):
         path = f"{self._root}/{job_id}/results?maxRecords={RESULT_ROWS}"
         path += f"&locator={quote(locator, safe='')}" if locator else ""
         count = 0
-        with self._download(path) as (file, headers):
-            rows = csvfile.read(file)
+        with (
+            self._download(path) as (file, headers),
+            closing(csvfile.read(file)) as rows,
+        ):
             if next(rows, list(columns)) != list(columns):
                 raise ContractBroken(SERVICE, operation, detail="unknown columns")
             for row in rows:
@@ -312,6 +319,18 @@ def _info(answer: JobAnswer) -> JobInfo:
         failed=answer.number_records_failed,
         error=payloads.safe_detail("", answer.error_message or ""),
     )
+
+
+def job_failure(info: JobInfo) -> RemoteError:
+    """Return the error that a job which did not complete means; its code is kept."""
+    operation = f"bulk job {info.id}"
+    code, _, text = info.error.partition(" : ")
+    # A column that the org lacks or hides fails the job before its first row.
+    if code == "InvalidBatch" and text.startswith("Field name not found"):
+        name = text.rpartition(" : ")[2]
+        return responses.package_missing(operation, code, name)
+    family = ContractBroken if info.state == "Failed" else RemoteUnavailable
+    return family(SERVICE, operation, code=code or info.state, detail=text)
 
 
 def parse_error(text: str) -> tuple[str, str, tuple[str, ...]]:

@@ -69,11 +69,12 @@ class SalesforceClient:
         *,
         on_call: Callable[[], None] | None = None,
         client_name: str = "aurora-sync",
+        polling: Polling | None = None,
     ) -> None:
         self._wire = wire(
             vault, login, settings, on_call=on_call, client_name=client_name
         )
-        self._polling = Polling()
+        self._polling = polling or Polling()
         self._described: dict[str, tuple[datetime, DescribedObject]] = {}
         self._describing = threading.Lock()
 

@@ -10,7 +10,7 @@ import io
 from typing import IO, TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
 # 150 MB a job after the vendor's own base64.
@@ -118,11 +118,12 @@ def _cells(row: Sequence[Cell]) -> list[object]:
     ]
 
 
-def read(file: IO[bytes]) -> Iterator[list[str]]:
+def read(file: IO[bytes]) -> Generator[list[str], None, None]:
     """
     Yield the rows of a result file, header first; it is UTF-8 whatever was said.
 
-    Newlines inside a cell survive, for only csv decides where a row ends.
+    Newlines inside a cell survive, for only csv decides where a row ends. Close the
+    generator before the file.
     """
     # The default of 131,072 characters is what a Long Text may hold, and an error
     # one character later. The limit is the interpreter's; a larger one harms nobody.

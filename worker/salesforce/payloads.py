@@ -235,8 +235,13 @@ def decode(kind: type[T], body: bytes | msgspec.Raw, operation: str) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as error:
-        # msgspec names types, places and byte numbers, never values.
-        raise ContractBroken(SERVICE, operation, detail=str(error)) from error
+        raise ContractBroken(SERVICE, operation, detail=unknown(error)) from error
+
+
+def unknown(error: msgspec.DecodeError) -> str:
+    """Say what was not understood, and where: types and places, never values."""
+    text = str(error)
+    return text if "`$" in text else f"{text} - at `$`"
 
 
 def encode(value: object) -> bytes:

@@ -30,7 +30,7 @@ from worker.errors import (
     StopRun,
     TokenRefused,
 )
-from worker.salesforce.payloads import SERVICE, ErrorItem, safe_detail
+from worker.salesforce.payloads import SERVICE, ErrorItem, safe_detail, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +82,8 @@ CALLS: dict[str, Meaning] = {
     "INVALID_FIELD": Meaning(PermissionMissing, _PACKAGE),
     "INVALID_TYPE": Meaning(PermissionMissing, _PACKAGE),
     "INVALIDENTITY": Meaning(PermissionMissing, _PACKAGE),
+    # A Bulk job on an object, or by a key field, that the org does not show us.
+    "INVALIDJOB": Meaning(PermissionMissing, _PACKAGE),
     "INVALID_FIELD_FOR_INSERT_UPDATE": Meaning(PermissionMissing, _RIGHTS),
     "INSUFFICIENT_ACCESS": Meaning(PermissionMissing, _RIGHTS),
     "INSUFFICIENT_ACCESS_OR_READONLY": Meaning(PermissionMissing, _RIGHTS),
@@ -164,17 +166,19 @@ def refusal(
     headers = headers or {}
     try:
         items = _items(body)
-    except msgspec.ValidationError as unknown:
+    except msgspec.ValidationError as error:
         items = []
         if status < 500 and status not in STATUSES:
             return ContractBroken(
-                SERVICE, operation, status=status, detail=str(unknown)
+                SERVICE, operation, status=status, detail=unknown(error)
             )
     item = items[0] if items else ErrorItem()
     meaning = meaning_of(status, item.code, item.message)
     fields = tuple(item.fields or _named(item.message))
     if item.code == NOT_FOUND and subject:
-        meaning, fields = Meaning(PermissionMissing, _PACKAGE), (subject,)
+        meaning = Meaning(PermissionMissing, _PACKAGE)
+    if meaning.family is PermissionMissing and not fields and subject:
+        fields = (subject,)
     return meaning.family(
         SERVICE,
         operation,
@@ -184,6 +188,13 @@ def refusal(
         detail=meaning.cure or safe_detail(item.code, _short(item.message)),
         fields=fields,
         retry_after=retry_after(headers),
+    )
+
+
+def package_missing(operation: str, code: str, name: str) -> PermissionMissing:
+    """Return the error for a field or object that the org lacks or hides."""
+    return PermissionMissing(
+        SERVICE, operation, code=code, detail=_PACKAGE, fields=(name,)
     )
 
 
