@@ -17,7 +17,6 @@ from worker.errors import (
     ConfigurationError,
     LeaseLost,
     RemoteError,
-    SkipRecord,
     WorkerError,
 )
 from worker.sync.cures import cure_of
@@ -48,7 +47,7 @@ def exit_for(error: WorkerError) -> Exit:
         case AlreadyRunning() | LeaseLost():
             return Exit.ALREADY_RUNNING
         # Nobody refused: the worker stopped itself and asks a person.
-        case BreakerTripped() | SkipRecord():
+        case BreakerTripped():
             return Exit.SOME_FAILED
         case RemoteError():
             return Exit.REFUSED

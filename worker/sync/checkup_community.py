@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-import requests
-
-from worker import http
-from worker.errors import RemoteUnavailable, WorkerError
+from worker.errors import WorkerError
 from worker.sync.findings import Finding, bad, good, refusal, skew
+from worker.sync.reach import remote_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from worker.aurora.client import AuroraClient, Caller
-    from worker.settings import AuroraSettings, Settings
+    from worker.settings import Settings
 
 SIDE = "community"
 SEE_EMAILS = (
@@ -30,7 +27,7 @@ def examine(
 ) -> Iterator[Finding]:
     """Yield findings; what cannot be asked without what failed is left out."""
     try:
-        date = _date(settings.aurora)
+        date = remote_clock("aurora", settings.aurora.base_url)
     except WorkerError as error:
         yield refusal(SIDE, "reach", error)
         return
@@ -48,24 +45,6 @@ def examine(
         yield refusal(SIDE, "members", error)
     else:
         yield _members(last)
-
-
-def _date(settings: AuroraSettings) -> datetime | None:
-    """Return the community's clock. Any answer will do, a refusal too."""
-    try:
-        with http.session(
-            connect_timeout=settings.connect_timeout,
-            read_timeout=settings.read_timeout,
-        ) as session:
-            answer = session.head(settings.base_url, allow_redirects=False)
-    except requests.RequestException as error:
-        detail = f"no answer ({type(error).__name__})"
-        raise RemoteUnavailable("aurora", "reach", detail=detail) from error
-    date = answer.headers.get("Date")
-    try:
-        return parsedate_to_datetime(date) if date else None
-    except ValueError:
-        return None
 
 
 def _caller(caller: Caller) -> Iterator[Finding]:

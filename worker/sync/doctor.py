@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from kombu import Connection
-from kombu.exceptions import OperationalError as BrokerUnreachable
-from sqlalchemy.exc import OperationalError
 
 from worker.aurora.client import check
-from worker.broker import EmbeddedBroker
 from worker.database import migration_config
 from worker.errors import ConfigurationError
 from worker.sync import checkup_community, checkup_crm
 from worker.sync.findings import Finding, bad, good
+from worker.sync.reach import broker_problem, database_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,21 +71,16 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(database: Database) -> Iterator[Finding]:
-    kind = database.url.get_backend_name()
-    try:
-        with database.read() as connection:
-            present = MigrationContext.configure(connection).get_current_heads()
-            scripts = ScriptDirectory.from_config(migration_config(connection))
-            wanted = tuple(scripts.get_heads())
-    except OperationalError:
-        yield bad(
-            "database",
-            "reach",
-            f"{kind} does not answer",
-            "check SYNC_DATABASE_URL and SYNC_HOME; then `aurora-sync db upgrade`",
-        )
+    problem = database_problem(database)
+    if problem:
+        cure = "check SYNC_DATABASE_URL and SYNC_HOME; then `aurora-sync db upgrade`"
+        yield bad("database", "reach", problem, cure)
         return
-    yield good("database", "reach", f"{kind} answers")
+    yield good("database", "reach", f"{database.url.get_backend_name()} answers")
+    with database.read() as connection:
+        present = MigrationContext.configure(connection).get_current_heads()
+        scripts = ScriptDirectory.from_config(migration_config(connection))
+        wanted = tuple(scripts.get_heads())
     if set(present) == set(wanted):
         yield good("database", "migrations", f"at {', '.join(wanted)}")
     else:
@@ -97,23 +89,17 @@ def _database(database: Database) -> Iterator[Finding]:
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:
-    if not settings.broker_url:
-        yield _embedded(settings)
-        return
+    embedded = not settings.broker_url
     try:
-        with Connection(settings.broker_url, connect_timeout=3) as broker:
-            broker.ensure_connection(max_retries=1, interval_start=0, timeout=3)
-    except (BrokerUnreachable, OSError) as error:
-        what = f"does not answer ({type(error).__name__})"
-        yield bad("broker", "reach", what, "check SYNC_BROKER_URL")
+        problem = broker_problem(settings)
+    except ConfigurationError as error:
+        what = "; ".join(error.problems)
+        yield bad("broker", "embedded", what, "set SYNC_BROKER_URL")
+        return
+    if problem and embedded:
+        # Not a fault: only the long-running commands need it, and `start` brings it.
+        yield good("broker", "embedded", "rests until `aurora-sync start`")
+    elif problem:
+        yield bad("broker", "reach", problem, "check SYNC_BROKER_URL")
     else:
         yield good("broker", "reach", "answers")
-
-
-def _embedded(settings: Settings) -> Finding:
-    try:
-        answers = EmbeddedBroker(settings.home).answers()
-    except ConfigurationError as error:
-        return bad("broker", "embedded", "cannot run", "; ".join(error.problems))
-    state = "answers" if answers else "rests until `aurora-sync start`"
-    return good("broker", "embedded", state)

@@ -39,4 +39,8 @@ def change_settings(
     if "sync_interval_minutes" in changes:
         interval = timedelta(minutes=settings.sync_interval_minutes)
         store.streams.set_interval(community, Stream.MEMBERS, interval)
+    if "user_synchronization" in changes:
+        store.streams.set_enabled(
+            community, Stream.MEMBERS, enabled=settings.user_synchronization
+        )
     return settings

@@ -39,7 +39,9 @@ def assign(store: Store, community: str, failure_id: int, contact_id: str) -> No
     when the record is written: a wrong one is parked again.
     """
     contact = contact_id_of(contact_id)
-    store.failures.assign(_open(store, community, failure_id).id, contact)
+    failure = _open(store, community, failure_id)
+    if not store.failures.assign(failure.id, contact):
+        raise ValueError(f"failure {failure_id} is of {failure.record_key}, no member")
 
 
 def _open(store: Store, community: str, failure_id: int) -> Failure:

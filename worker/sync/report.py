@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from worker.domain.records import Stream
 from worker.domain.state import (
     ContactLink,
     FailureState,
@@ -85,6 +86,7 @@ def _stream(store: Store, known: StreamStatus, now: datetime) -> StreamView:
         finished = store.runs.recent(known.community, known.stream, limit=5)
         last = next((each for each in finished if each.state not in ACTIVE), None)
     by_state = store.members.count(known.community)
+    parked = store.failures.count(known.community, known.stream)
     return StreamView(
         stream=known.stream,
         enabled=known.enabled,
@@ -95,7 +97,8 @@ def _stream(store: Store, known: StreamStatus, now: datetime) -> StreamView:
         last_full_at=known.last_full_at,
         next_sync_at=known.due_at if known.enabled else None,
         backlog=BacklogView(
-            failures=store.failures.count(known.community, known.stream),
+            failures=sum(parked.values()),
+            failures_by_reason=parked,
             slow_fields=store.members.slow_waiting(known.community),
         ),
         members=MembersView(
@@ -194,7 +197,7 @@ class Wanted(NamedTuple):
     stream: str | None = None
     reason: str | None = None
     limit: int = 100
-    after: int | None = None
+    after: int = 0
 
 
 def failures(store: Store, community: str, wanted: Wanted) -> FailuresView:
@@ -208,7 +211,7 @@ def failures(store: Store, community: str, wanted: Wanted) -> FailuresView:
     )
     return FailuresView(
         failures=[failure_view(failure) for failure in found],
-        open=store.failures.count(community, wanted.stream),
+        open=sum(store.failures.count(community, wanted.stream).values()),
         after=found[-1].id if len(found) == wanted.limit else None,
     )
 
@@ -221,7 +224,7 @@ def record(store: Store, community: str, key: str, *, limit: int = 100) -> Recor
     """
     member_id = member_id_of(key)
     link = store.members.by_ids(community, [member_id]).get(member_id)
-    failure = store.failures.of(community, key)
+    failure = store.failures.of_record(community, Stream.MEMBERS, key)
     events = store.events.of(community, key, limit)
     return RecordView(
         community=community,

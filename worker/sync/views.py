@@ -97,6 +97,7 @@ class BacklogView(View):
     """What waits: parked records, and members whose slow fields have not had a turn."""
 
     failures: int
+    failures_by_reason: dict[str, int]
     slow_fields: int
 
 
