@@ -16,8 +16,10 @@ from worker.sandbox.salesforce.handlers import (
     collections,
     control,
     discovery,
+    metadata,
     query,
     rows,
+    soap,
     tokens,
 )
 
@@ -129,6 +131,26 @@ URLS: tuple[Url, ...] = (
     Url("PATCH", f"{EXPORT}/{{id}}", "bulk.query", bulk.change_query),
     Url("DELETE", f"{EXPORT}/{{id}}", "bulk.query", bulk.delete_query),
     Url("GET", f"{EXPORT}/{{id}}/results", "bulk.query", bulk.query_results),
+    # Metadata
+    Url(
+        "POST",
+        f"{DATA}/metadata/deployRequest",
+        "metadata",
+        metadata.start,
+        media="any",
+    ),
+    Url("GET", f"{DATA}/metadata/deployRequest/{{id}}", "metadata", metadata.status),
+    Url("PATCH", f"{DATA}/metadata/deployRequest/{{id}}", "metadata", metadata.cancel),
+    _free("POST", f"{SOAP}/m/{{version}}", "soap", soap.metadata_api),
+    _free("POST", f"{SOAP}/m/{{version}}/deployRequest", "soap", soap.metadata_api),
+    _free(
+        "POST", f"{SOAP}/m/{{version}}/deployRequest/{{id}}", "soap", soap.metadata_api
+    ),
+    _free("POST", f"{SOAP}/m/{{version}}/{{org}}", "soap", soap.metadata_api),
+    _free("POST", f"{SOAP}/u/{{version}}", "soap", soap.partner),
+    _free("POST", f"{SOAP}/u/{{version}}/{{org}}", "soap", soap.partner),
+    _free("POST", f"{SOAP}/c/{{version}}", "soap", soap.enterprise),
+    _free("POST", f"{SOAP}/c/{{version}}/{{org}}", "soap", soap.enterprise),
     # The sandbox itself
     _free("GET", "/_sandbox", "sandbox", control.page),
     _free("POST", "/_sandbox/faults", "sandbox", control.add_fault),
