@@ -17,11 +17,13 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     Field,
+    ModelWrapValidatorHandler,
     SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.errors import ConfigurationError
@@ -69,7 +71,45 @@ def remote_url(value: str) -> str:
 RemoteUrl = Annotated[str, AfterValidator(remote_url)]
 
 
-class AuroraSettings(BaseModel):
+class SignIn(BaseModel):
+    """A group whose way of signing in says which of its settings must be there."""
+
+    @classmethod
+    def needed(cls, auth: str) -> tuple[str, ...]:
+        """Return the settings that this way of signing in cannot do without."""
+        raise NotImplementedError
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_all_missing(
+        cls, data: dict[str, object], handler: ModelWrapValidatorHandler[Self]
+    ) -> Self:
+        # Beside whatever else is wrong: one message names every problem.
+        auth = str(data.get("auth") or cls.model_fields["auth"].default)
+        missing = [name for name in cls.needed(auth) if not data.get(name)]
+        problems = [
+            _detail((name,), f"must be set for auth={auth}") for name in missing
+        ]
+        try:
+            made = handler(data)
+        except ValidationError as error:
+            told = [
+                _detail(e["loc"], _text(e["type"], e["msg"])) for e in error.errors()
+            ]
+            problems = told + problems
+        if problems:
+            raise ValidationError.from_exception_data(cls.__name__, problems)
+        return made
+
+
+def _detail(location: tuple[int | str, ...], text: str) -> InitErrorDetails:
+    # Braces would be taken for a template's.
+    plain = text.replace("{", "(").replace("}", ")")
+    problem = PydanticCustomError("setting", plain)
+    return InitErrorDetails(type=problem, loc=location, input=None)
+
+
+class AuroraSettings(SignIn):
     """The community: where it is, how to sign in, how politely to ask."""
 
     base_url: RemoteUrl
@@ -97,22 +137,14 @@ class AuroraSettings(BaseModel):
     def _prefix(cls, value: str) -> str:
         return f"/{value.strip('/')}" if value.strip("/") else ""
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        needed = (
-            {"username": self.username, "password": self.password.get_secret_value()}
-            if self.auth is AuroraAuth.SESSION
-            else {
-                "client_id": self.client_id,
-                "client_secret": self.client_secret.get_secret_value(),
-                "redirect_uri": self.redirect_uri,
-            }
-        )
-        _refuse_missing(needed, f"auth={self.auth}")
-        return self
+    @classmethod
+    def needed(cls, auth: str) -> tuple[str, ...]:
+        if auth == AuroraAuth.SESSION:
+            return ("username", "password")
+        return ("client_id", "client_secret", "redirect_uri")
 
 
-class SalesforceSettings(BaseModel):
+class SalesforceSettings(SignIn):
     """The org: where to sign in, as whom, and how much to send at once."""
 
     login_url: RemoteUrl
@@ -131,23 +163,17 @@ class SalesforceSettings(BaseModel):
     connect_timeout: timedelta = timedelta(seconds=10)
     read_timeout: timedelta = timedelta(seconds=120)
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        secret = self.client_secret.get_secret_value()
-        user = {"username": self.username, "password": self.password.get_secret_value()}
-        app = {"client_id": self.client_id, "client_secret": secret}
-        needed: dict[SalesforceAuth, dict[str, str]] = {
-            SalesforceAuth.CLIENT_CREDENTIALS: app,
-            SalesforceAuth.PASSWORD: {**app, **user},
-            SalesforceAuth.SOAP: user,
-            SalesforceAuth.JWT: {
-                "client_id": self.client_id,
-                "username": self.username,
-                "private_key_file": str(self.private_key_file or ""),
-            },
-        }
-        _refuse_missing(needed[self.auth], f"auth={self.auth}")
-        return self
+    @classmethod
+    def needed(cls, auth: str) -> tuple[str, ...]:
+        return _NEEDED.get(auth, ())
+
+
+_NEEDED: dict[str, tuple[str, ...]] = {
+    SalesforceAuth.CLIENT_CREDENTIALS: ("client_id", "client_secret"),
+    SalesforceAuth.PASSWORD: ("client_id", "client_secret", "username", "password"),
+    SalesforceAuth.SOAP: ("username", "password"),
+    SalesforceAuth.JWT: ("client_id", "username", "private_key_file"),
+}
 
 
 class AdminSettings(BaseModel):
@@ -156,12 +182,6 @@ class AdminSettings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65535)
     token: SecretStr = SecretStr("")
-
-
-def _refuse_missing(needed: dict[str, str], why: str) -> None:
-    missing = [name for name, value in needed.items() if not value]
-    if missing:
-        raise ValueError(f"{', '.join(missing)} must be set for {why}")
 
 
 def _nothing() -> Any:  # noqa: ANN401 -- stands in for a group that is not set at all
@@ -238,11 +258,10 @@ def load_settings() -> Settings:
         raise ConfigurationError([_problem(e) for e in error.errors()]) from None
 
 
-def _problem(error: object) -> str:
-    assert isinstance(error, dict)  # noqa: S101 -- pydantic's own shape
-    location = [str(part).upper() for part in error["loc"]]
-    name = "SYNC_" + "__".join(location)
-    text = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "missing":
-        text = "must be set"
-    return f"{name}: {text}"
+def _problem(error: ErrorDetails) -> str:
+    name = "SYNC_" + "__".join(str(part).upper() for part in error["loc"])
+    return f"{name}: {_text(error['type'], error['msg'])}"
+
+
+def _text(kind: str, message: str) -> str:
+    return "must be set" if kind == "missing" else message.removeprefix("Value error, ")
