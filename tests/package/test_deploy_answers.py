@@ -94,10 +94,11 @@ def test_names_each_component_that_the_org_refused(scripted, session):
         component("A.x__c", success=False, problem="Length is required", lineNumber=7),
         component("Reader", success=False, componentType=None),
     ]
-    scripted.script += [
-        STARTED,
-        ended("Failed", details={"componentFailures": failures}),
-    ]
+    details = {
+        "componentFailures": failures,
+        "componentSuccesses": [component("A.y__c", created=True, changed=True)],
+    }
+    scripted.script += [STARTED, ended("Failed", details=details)]
 
     report = deploy(
         scripted.connection, check_only=False, session=session, patience=QUICK
@@ -108,6 +109,7 @@ def test_names_each_component_that_the_org_refused(scripted, session):
         ComponentFailure("Reader", "", None, "refused without a reason"),
     )
     assert not report.succeeded
+    assert (report.created, report.changed, report.unchanged) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(

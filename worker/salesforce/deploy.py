@@ -36,6 +36,7 @@ __all__ = [
     "deploy",
 ]
 
+SUCCEEDED = "Succeeded"
 METADATA_CURE = (
     'give the API user the right "Modify Metadata Through Metadata API Functions" '
     '(or "Modify All Data"), or deploy as an administrator'
@@ -55,8 +56,8 @@ class DeployReport(NamedTuple):
     """
     How a deploy ended; a refused package is a value, not an error.
 
-    The counts are components: a repeated deploy counts all of them as unchanged.
-    A check-only deploy counts what it would have done.
+    The counts are components: a repeated deploy counts all of them as unchanged, a
+    refused one counts none, a check-only one counts what it would have done.
     """
 
     id: str
@@ -68,7 +69,7 @@ class DeployReport(NamedTuple):
 
     @property
     def succeeded(self) -> bool:
-        return self.state == "Succeeded"
+        return self.state == SUCCEEDED
 
 
 class Patience(NamedTuple):
@@ -199,10 +200,10 @@ def _looked(org: OpenOrg, path: str) -> _Result | None:
 
 def _report(deploy_id: str, result: _Result) -> DeployReport:
     details = result.details or _Details()
-    # The vendor lists the manifest among the components.
-    done = [
-        one for one in details.component_successes if one.full_name != "package.xml"
-    ]
+    # The vendor lists the manifest among the components, and with a refused package
+    # also the good components that it has rolled back.
+    listed = details.component_successes if result.status == SUCCEEDED else []
+    done = [one for one in listed if one.full_name != "package.xml"]
     created = sum(one.created for one in done)
     changed = sum(one.changed and not one.created for one in done)
     return DeployReport(
@@ -225,7 +226,7 @@ def _failures(result: _Result, details: _Details) -> tuple[ComponentFailure, ...
         )
         for one in details.component_failures
     )
-    if failures or result.status == "Succeeded":
+    if failures or result.status == SUCCEEDED:
         return failures
     # A deploy that dies as a whole (canceled, a broken archive) blames no component.
     problem = result.error_message or result.error_status_code or result.status
