@@ -21,7 +21,7 @@ from worker.sandbox.salesforce import SalesforceSandbox
 from worker.sandbox.salesforce.schema import Field, ObjectType
 from worker.sandbox.salesforce.standard import system_fields
 from worker.sandbox.server import DROP, run_in_thread
-from worker.settings import SalesforceSettings
+from worker.settings import SalesforceAuth, SalesforceSettings
 
 
 class MemoryVault:
@@ -248,7 +248,7 @@ class Served:
         self.sandbox = sandbox
         self.settings = settings
         self.vault = MemoryVault()
-        self._login = a_login(settings)
+        self._a_login = a_login
         self.client = self.connect()
 
     @property
@@ -256,16 +256,27 @@ class Served:
         return self.sandbox.org
 
     def connect(self, **changes):
-        settings = self.settings.model_copy(update=changes)
+        settings = self.settings.model_copy(
+            update={
+                **changes,
+                "auth": SalesforceAuth(changes.get("auth", self.settings.auth)),
+            }
+        )
         polling = Polling(
             first=timedelta(milliseconds=5), longest=timedelta(milliseconds=20)
         )
-        return SalesforceClient(self.vault, self._login, settings, polling=polling)
+        login = self._a_login(settings)
+        return SalesforceClient(self.vault, login, settings, polling=polling)
 
     @property
     def calls(self):
         """Calls that the org has counted so far."""
         return self.org.usage.used
+
+    def hide_our_object(self):
+        """Leave our object as a deploy does: no permission set shows it yet."""
+        self.org.drop_type("Community_User__c")
+        self.org.add_type(community_user_type(custom=True))
 
     def users(self, count, community="acme", **fields):
         """Rows of Community Users, keyed 1, 2, 3 …"""

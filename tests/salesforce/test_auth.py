@@ -156,6 +156,18 @@ def test_asks_soap_for_the_last_version_that_has_it(script, settings_for, a_logi
     assert script.seen[0].path == "/services/Soap/u/64.0"
 
 
+@pytest.mark.parametrize("auth", ["client_credentials", "jwt", "password", "soap"])
+def test_signs_in_to_an_org_by_each_grant(served, tmp_path, auth):
+    known = served.sandbox.credentials(served.base_url)
+    (tmp_path / "key.pem").write_text(known["private_key"])
+
+    with served.connect(auth=auth, private_key_file=tmp_path / "key.pem") as client:
+        identity = client.identity()
+
+    assert identity.user_id == served.org.admin_id == served.vault.token.subject
+    assert served.vault.token.instance_url == served.base_url
+
+
 @pytest.mark.parametrize(
     ("auth", "code", "cure"),
     [

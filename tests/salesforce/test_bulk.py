@@ -191,6 +191,19 @@ def test_stops_when_no_session_is_taken(served):
     assert served.vault.renewals == 2
 
 
+def test_takes_up_a_job_that_another_process_began(served, csv_file):
+    job_id = served.client.ingest.create(OBJECT, "upsert", KEY)
+    served.client.ingest.upload(job_id, csv_file(row(1)))
+    served.client.ingest.close(job_id)
+
+    with served.connect() as another:
+        info = another.ingest.wait(job_id, alive)
+        results = list(another.ingest.successful(job_id, KEY))
+
+    assert info.state == "JobComplete"
+    assert [r.key for r in results] == ["acme:1"]
+
+
 def test_costs_three_calls_besides_polls_and_results(served, csv_file):
     served.client.ping()
     before = served.calls
@@ -224,7 +237,7 @@ def test_reads_unprocessed_rows(script, scripted):
     ]
 
 
-def test_names_the_column_that_the_org_lacks(served, csv_file, run):
+def test_names_the_column_that_the_org_lacks(csv_file, run):
     info = run(csv_file(["acme:1", "x"], columns=[KEY, "Nope__c"]))
 
     error = job_failure(info)
@@ -346,6 +359,16 @@ def test_takes_an_empty_result_file_for_no_rows(script, scripted):
     assert list(scripted.ingest.failed(JOB, "Key__c")) == []
 
 
+def test_may_be_left_in_the_middle_of_results(script, scripted):
+    script.say(200, RESULTS)
+    results = scripted.ingest.successful(JOB, "Key__c")
+
+    first = next(results)
+    results.close()
+
+    assert first.key == "acme:1"
+
+
 def test_stops_at_results_without_the_key(script, scripted):
     script.say(200, b"sf__Id,sf__Created\na01,true\n")
 
@@ -387,10 +410,10 @@ def test_reads_a_query_job_without_its_headers(script, scripted):
     ("text", "expected"),
     [
         (
-            "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --",
+            "REQUIRED_FIELD_MISSING:They are missing: [LastName]:LastName --",
             (
                 "REQUIRED_FIELD_MISSING",
-                "Required fields are missing: [LastName]",
+                "They are missing: [LastName]",
                 ("LastName",),
             ),
         ),

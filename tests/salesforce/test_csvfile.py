@@ -1,7 +1,11 @@
 import csv
 import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from worker.salesforce import csvfile
 from worker.salesforce.csvfile import UNCHANGED, CsvFile
@@ -111,6 +115,27 @@ def test_reads_cells_beyond_the_default_limit_of_csv():
     read = list(csvfile.read(io.BytesIO(f'"{cell}"\n'.encode())))
 
     assert read == [[cell]]
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+                lambda text: text != csvfile.NULL
+            ),
+            min_size=2,
+            max_size=2,
+        ),
+        max_size=20,
+    )
+)
+def test_reads_back_every_text_that_it_writes(rows):
+    with TemporaryDirectory() as folder:
+        with CsvFile(Path(folder) / "job.csv", COLUMNS) as file:
+            file.write_rows(rows)
+        read = list(csvfile.read(io.BytesIO(file.path.read_bytes())))
+
+    assert read == [COLUMNS, *rows]
 
 
 def test_leaves_the_file_open_for_its_owner():

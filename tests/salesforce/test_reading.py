@@ -279,8 +279,12 @@ def test_counts_records(served):
     assert served.client.record_count("Nothing__c") == 0
 
 
-def test_names_the_object_that_the_org_hides(served):
-    served.org.drop_type("Community_User__c")
+@pytest.mark.parametrize("how", ["missing", "hidden"])
+def test_names_the_object_that_it_may_not_read(served, how):
+    if how == "hidden":
+        served.hide_our_object()
+    else:
+        served.org.drop_type("Community_User__c")
 
     with pytest.raises(PermissionMissing) as caught:
         list(served.client.community_users("acme"))

@@ -241,6 +241,15 @@ def test_names_the_field_that_the_org_lacks(served):
     assert "deploy the package" in caught.value.detail
 
 
+def test_names_the_object_that_it_may_not_write(served):
+    served.hide_our_object()
+
+    with pytest.raises(PermissionMissing) as caught:
+        served.client.upsert(OBJECT, KEY, served.users(1))
+
+    assert OBJECT in caught.value.fields
+
+
 @pytest.mark.parametrize("count", [1, 300])
 def test_names_the_object_that_the_org_lacks(served, count):
     rows = [{"Key__c": f"acme:{n}"} for n in range(count)]

@@ -164,6 +164,7 @@ class _Jobs:
         raise AssertionError("the last attempt returns or raises")
 
 
+# https://developer.salesforce.com/docs/platform/api-asynch/guide/get-job-info.html
 class BulkIngest(_Jobs):
     """
     Ingest jobs. Every step is a call of its own, so that a run which dies in between

@@ -111,6 +111,7 @@ class SalesforceClient:
         self.limits()
 
     def limits(self) -> Usage:
+        # https://developer.salesforce.com/docs/platform/api-rest/guide/resources-limits.html
         answer = self._wire.send(Call("GET", "limits", "limits"))
         return payloads.decode(payloads.LimitsAnswer, answer.content, "limits").usage()
 
@@ -137,6 +138,7 @@ class SalesforceClient:
 
     def record_count(self, name: str) -> int:
         """Return the org's own estimate, which lags; an absent object counts zero."""
+        # https://developer.salesforce.com/docs/platform/api-rest/guide/resources-record-count.html
         path = f"limits/recordCount?sObjects={quote(name, safe='')}"
         answer = self._wire.send(Call("GET", path, "record count"))
         counts = payloads.decode(payloads.RecordCounts, answer.content, "record count")
@@ -167,6 +169,7 @@ class SalesforceClient:
             return {name: known[name][1] for name in names if name in known}
 
     def _describe(self, names: Sequence[str]) -> None:
+        # https://developer.salesforce.com/docs/platform/api-rest/guide/resources-sobject-describe.html
         requests = [
             Request("GET", f"sobjects/{quote(name, safe='')}/describe")
             for name in names
@@ -263,6 +266,7 @@ class SalesforceClient:
     def _first_page(
         self, query: str, operation: str, *, deleted: bool = False
     ) -> bytes:
+        # https://developer.salesforce.com/docs/platform/api-rest/guide/resources-query.html
         path = payloads.query_path(query)
         if deleted:
             path = path.replace("query?", "queryAll?", 1)

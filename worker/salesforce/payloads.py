@@ -32,11 +32,9 @@ _TELLTALE = frozenset(
         "STRING_TOO_LONG",
         "INVALID_EMAIL_ADDRESS",
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
-        "BAD_CUSTOM_ENTITY_PARENT_DOMAIN",
         "JSON_PARSER_ERROR",
         "INVALID_TYPE_ON_FIELD_IN_RECORD",
         "NUMBER_OUTSIDE_VALID_RANGE",
-        "DUPLICATES_DETECTED",
     }
 )
 _EMAIL = re.compile(r"[^\s<>\"',;:()]+@[^\s<>\"',;:()]+")
