@@ -49,7 +49,10 @@ class Progress(NamedTuple):
 
 
 class RunReport(NamedTuple):
-    """The end of a run. `calls` are by remote; `error` names code and cure, if any."""
+    """
+    The end of a run. `calls` are by remote; `error` names code and cure, if any, and
+    `error_kind` the error's class in `worker.errors`.
+    """
 
     run: str
     stream: str
@@ -60,3 +63,4 @@ class RunReport(NamedTuple):
     seconds: float
     extra: dict[str, object]
     error: str | None = None
+    error_kind: str | None = None

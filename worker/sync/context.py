@@ -126,5 +126,10 @@ class RunContext:
 
     def extra_dict(self) -> dict[str, object]:
         """Return what the run's row keeps beside its counts."""
-        told = {"samples": self.samples, "fitted": dict(self.fitted)}
+        usage = self.salesforce.usage
+        told: dict[str, object] = {
+            "samples": self.samples,
+            "fitted": dict(self.fitted),
+            "org_calls": usage._asdict() if usage else None,
+        }
         return self.extra | {name: value for name, value in told.items() if value}

@@ -283,19 +283,24 @@ class _Performance:
         self._engine.hand_over(ctx.run)
 
     def _ended(self, ctx: RunContext, error: WorkerError | None) -> RunReport | None:
-        state, code, text = RunState.SUCCEEDED, None, None
-        if error is not None:
+        try:
+            if error is None:
+                self._plan_after_success(ctx)
+                return self._finish(ctx, RunState.SUCCEEDED)
+            self._plan_after(ctx, error)
             state = RunState.STOPPED if isinstance(error, StopRun) else RunState.FAILED
             code = getattr(error, "code", "") or type(error).__name__
-            text = str(error)
-            self._plan_after(ctx, error)
-        elif ctx.counts.of(Outcome.DEFERRED):
-            self._wake_for_deferred(ctx)
-        try:
-            return self._finish(ctx, state, code, text)
+            report = self._finish(ctx, state, code, str(error))
+            return report._replace(error_kind=type(error).__name__)
         except LeaseLost as lost:
             log.warning("run.lost", run=ctx.run.id, code=lost.code)
             return None
+
+    def _plan_after_success(self, ctx: RunContext) -> None:
+        # What just worked proves the connection, whatever was noted before.
+        self._store.communities.set_status(ctx.community, ConnectionStatus.ACTIVE, "")
+        if ctx.counts.of(Outcome.DEFERRED):
+            self._wake_for_deferred(ctx)
 
     def _plan_after(self, ctx: RunContext, error: WorkerError) -> None:
         """Say when to try again, or that a person is needed first."""
@@ -317,7 +322,11 @@ class _Performance:
             self._store.streams.set_due(run.community, run.stream, at)
 
     def _finish(
-        self, ctx: RunContext, state: RunState, code: str | None, text: str | None
+        self,
+        ctx: RunContext,
+        state: RunState,
+        code: str | None = None,
+        text: str | None = None,
     ) -> RunReport:
         calls = self._count_calls(ctx)
         seconds = clock.monotonic() - self._began
