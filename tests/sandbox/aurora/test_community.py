@@ -122,6 +122,19 @@ def test_the_index_lags_behind_by_the_communitys_clock(caller):
     ]
 
 
+def test_the_index_catches_up_when_the_lag_is_switched_off(caller):
+    community = caller.sandbox.community
+    community.switches.change(index_lag_seconds=60)
+    community.register()
+    community.register()
+    community.delete(1, hard=True)
+
+    before = caller.ids("SELECT id FROM users")
+    community.switches.change(index_lag_seconds=0)
+
+    assert (before, caller.ids("SELECT id FROM users")) == ([], ["2"])
+
+
 def test_the_community_has_no_member_of_its_own_when_none_is_generated(community):
     assert dict(community.members) == {}
     assert community.administrator.is_administrator

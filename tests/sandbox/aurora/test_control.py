@@ -41,7 +41,7 @@ def test_lists_the_true_members(caller):
         "email": None,
         "rank": "New Member",
         "roles": ["Moderator"],
-        "registration_time": "2025-07-01T12:00:00+00:00",
+        "registration_time": "2025-07-01T12:00:00.000+00:00",
         "last_visit_time": None,
         "kudos_received": 7,
         "href": "/users/41",

@@ -229,6 +229,27 @@ def test_says_by_name_what_is_not_emulated(caller, query, feature):
     assert refusal(caller.ask(query)) == (501, "error", message, 501)
 
 
+DOCUMENTED = """
+    albums avatar banned biography bonus_points cover_image deleted email email_excluded
+    first_name followers following href id images is_owner join_date kudos_given
+    kudos_received kudos_weight language last_name last_visit_time location login
+    messages metrics nodes online_status personal_data public_images rank
+    registration_data reviews roles settings signature_topics solutions_authored sso_id
+    threads_participated topics user_badges videos view_href web_page_url
+"""
+
+
+def test_knows_every_documented_field_of_a_user(caller):
+    statuses = {
+        name: caller.ask(f"SELECT {name} FROM users").status_code
+        for name in DOCUMENTED.split()
+    }
+
+    refused = {name for name, status in statuses.items() if status == 501}
+    assert refused == {"personal_data", "reviews", "settings", "signature_topics"}
+    assert set(statuses.values()) == {200, 501}
+
+
 def test_pages_by_25_unless_told_otherwise_and_ends_without_a_cursor(caller):
     for _ in range(60):
         caller.sandbox.community.register()

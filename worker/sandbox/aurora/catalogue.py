@@ -57,13 +57,16 @@ class Missing:
 Node = Leaf | Object | Pointer | Missing
 
 
+_MISSING = ("personal_data", "settings", "reviews", "signature_topics")
+
+
 def user_fields(community: Community) -> Object:
     children: dict[str, Node] = {
         **_profile(community),
         **_parts(community),
         **_pointers(),
         **{name: _custom(name) for name in sorted(community.custom_fields)},
-        **{name: Missing() for name in ("personal_data", "settings", "reviews")},
+        **{name: Missing() for name in _MISSING},
     }
     return Object("user", children)
 
@@ -88,6 +91,12 @@ def _profile(community: Community) -> dict[str, Node]:
         "online_status": Leaf(lambda m: m.online_status),
         "email_excluded": Leaf(lambda _: False, private=True),
         "is_owner": Leaf(lambda _: False),
+        "personal_info_privacy": Leaf(lambda _: "none"),
+        "email_address_privacy": Leaf(lambda _: "none"),
+        "online_status_privacy": Leaf(lambda _: "all"),
+        # Documented and never set here: left out, as every empty field is.
+        "cover_image": Leaf(lambda _: None),
+        "mailbox": Leaf(lambda _: {"type": "mailbox"}, private=True),
         "bonus_points": Leaf(lambda _: 0),
         "kudos_weight": Leaf(lambda _: 1),
         "join_date": Leaf(lambda m: zone.text(m.registration_time)),

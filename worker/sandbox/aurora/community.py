@@ -169,8 +169,8 @@ class Community:
 
     def searchable(self) -> Index:
         """The search index after all that has become due was taken in."""
-        now = self.clock.now_ms()
-        while self._lagging and self._lagging[0][0] <= now:
+        now, lags = self.clock.now_ms(), self.switches.index_lag_seconds > 0
+        while self._lagging and (not lags or self._lagging[0][0] <= now):
             _, member_id, member = self._lagging.popleft()
             self._show(member_id, member)
         return self._index
@@ -181,18 +181,16 @@ class Community:
     def _put(self, members: list[Member]) -> None:
         for member in members:
             self.members[member.id] = member
-        if self.switches.index_lag_seconds or self._lagging:
+        if self.switches.index_lag_seconds:
             for member in members:
                 self._publish(member.id, member)
         else:
-            self._index.put(members)
+            self.searchable().put(members)
 
     def _publish(self, member_id: int, member: Member | None) -> None:
         due = self.clock.now_ms() + round(self.switches.index_lag_seconds * 1000)
-        if due > self.clock.now_ms() or self._lagging:
-            self._lagging.append((due, member_id, member))
-        else:
-            self._show(member_id, member)
+        self._lagging.append((due, member_id, member))
+        self.searchable()
 
     def _show(self, member_id: int, member: Member | None) -> None:
         if member is None:

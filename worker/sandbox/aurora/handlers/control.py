@@ -242,13 +242,17 @@ def truth(community: Community, member: Member) -> dict[str, Any]:
         "id": str(member.id),
         "rank": community.ranks[member.rank_id].name,
         "roles": community.role_names(member),
-        "registration_time": from_ms(member.registration_time).isoformat(),
-        "last_visit_time": None if visited is None else from_ms(visited).isoformat(),
+        "registration_time": _utc(member.registration_time),
+        "last_visit_time": None if visited is None else _utc(visited),
         "avatar_url": avatar_url(community.public_url, member, "profile"),
         "view_href": profile_url(community.public_url, member),
         "href": f"/users/{member.id}",
         **(member.custom or {}),
     }
+
+
+def _utc(moment_ms: int) -> str:
+    return from_ms(moment_ms).isoformat(timespec="milliseconds")
 
 
 def _fields(body: dict[str, Any]) -> dict[str, Any]:
