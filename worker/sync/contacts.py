@@ -169,11 +169,6 @@ class ContactFields:
             else:
                 rows.append([contact_id, *values])
                 self._remember(contact_id, digest)
-        if ctx.dry:
-            ctx.extra["contacts_to_update"] = len(rows) + int(
-                str(ctx.extra.get("contacts_to_update", 0))
-            )
-            return
         ctx.store.contacts.written(ctx.community, same)
         self._push.add(rows)
 
@@ -198,8 +193,7 @@ class ContactFields:
         ]
 
     def _remember(self, contact_id: str, digest: bytes) -> None:
-        if not self._ctx.dry:
-            self._digests.setdefault(self._push.batch_id, {})[contact_id] = digest
+        self._digests.setdefault(self._push.batch_id, {})[contact_id] = digest
 
     def _settle(self, settled: Settled) -> None:
         ctx = self._ctx

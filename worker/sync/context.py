@@ -57,6 +57,8 @@ class RunContext:
     fitted: Counter[str] = field(default_factory=Counter)
     # A dry run's first decisions.
     samples: list[dict[str, object]] = field(default_factory=list)
+    # Contacts whose fields a dry run found to be written.
+    would_touch: set[str] = field(default_factory=set)
     # Attempts so far of the failures that this run tries again, by record key.
     attempts: dict[str, int] = field(default_factory=dict)
 

@@ -309,6 +309,8 @@ class MemberPages:
     def _sample(self, writes: Decided) -> None:
         ctx = self._ctx
         ctx.count(Outcome.APPLIED, len(writes))
+        linked = {d.choice.contact_id for _, d in writes if d.choice.contact_id}
+        ctx.would_touch |= linked
         ctx.samples += [
             {
                 "member": one.member.member_id,

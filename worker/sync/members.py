@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from worker import clock
 from worker.domain import mapping
 from worker.domain.fitting import missing_fields
+from worker.domain.report import Outcome
 from worker.errors import PermissionMissing
+from worker.salesforce.client import api_calls_for
 from worker.sync.contacts import ContactFields, MirrorChange, refresh_mirror
 from worker.sync.context import HandOver
 from worker.sync.delta import Delta, relink
@@ -122,10 +124,30 @@ class MembersStream:
 
     def _follow_up(self, described: Mapping[str, DescribedObject]) -> None:
         ctx = self._ctx
-        if not ctx.dry:
-            push_slow_fields(ctx, described[mapping.COMMUNITY_USER])
+        if ctx.dry:
+            self._estimate()
+            return
+        push_slow_fields(ctx, described[mapping.COMMUNITY_USER])
         if ctx.features.contact_fields:
             ContactFields(ctx, described[mapping.CONTACT]).push_due()
+
+    def _estimate(self) -> None:
+        """Tell what the run would cost beside the reading that this one has done."""
+        ctx = self._ctx
+        sizes = ctx.settings.salesforce
+        contacts = len(ctx.would_touch) if ctx.features.contact_fields else 0
+        ctx.extra["would_write"] = {
+            "members": ctx.counts.of(Outcome.APPLIED),
+            "contacts": contacts,
+            "salesforce_calls": sum(
+                api_calls_for(
+                    rows,
+                    bulk_from_rows=sizes.bulk_from_rows,
+                    bulk_job_rows=sizes.bulk_job_rows,
+                )
+                for rows in (ctx.counts.of(Outcome.APPLIED), contacts)
+            ),
+        }
 
     def _save(self, part: dict[str, object]) -> None:
         if self._ctx.dry:
