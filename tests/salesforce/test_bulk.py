@@ -376,6 +376,23 @@ def test_stops_at_results_without_the_key(script, scripted):
         list(scripted.ingest.successful(JOB, "Key__c"))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'"sf__Id","sf__Created","Key__c"\n"a01"\n',
+        b'"sf__Id","sf__Created","Key__c"\n"a01","true","acme:1\n',
+        b'"sf__Id","sf__Created","Key__c"\n"a01","true","ada \xff"\n',
+    ],
+)
+def test_stops_at_results_that_are_no_csv(script, scripted, body):
+    script.say(200, body)
+
+    with pytest.raises(ContractBroken) as caught:
+        list(scripted.ingest.successful(JOB, "Key__c"))
+
+    assert "ada" not in str(caught.value)
+
+
 def test_misses_rows_that_a_query_job_promised(script, scripted):
     script.say(200, job("UploadComplete"))
     script.say(200, job("JobComplete"))
@@ -393,6 +410,32 @@ def test_stops_when_a_locator_comes_twice(script, scripted):
         script.say(200, b'"Id","Email"\n', Sforce_Locator="MTAw")
 
     with pytest.raises(ContractBroken, match="twice"):
+        list(scripted.all_contacts())
+
+
+def test_reads_no_row_from_an_empty_query_job(script, scripted):
+    script.say(200, job("UploadComplete"))
+    script.say(200, job("JobComplete"))
+    script.say(200, b"", Sforce_NumberOfRecords="0", Sforce_Locator="null")
+
+    assert list(scripted.all_contacts()) == []
+
+
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_calls_a_query_job_that_ended_early_unavailable(script, scripted, state):
+    script.say(200, job("UploadComplete"))
+    script.say(200, job(state))
+
+    with pytest.raises(RemoteUnavailable, match=state):
+        list(scripted.all_contacts())
+
+
+def test_stops_at_columns_that_nobody_asked_for(script, scripted):
+    script.say(200, job("UploadComplete"))
+    script.say(200, job("JobComplete"))
+    script.say(200, b'"Id","Name"\n')
+
+    with pytest.raises(ContractBroken, match="unknown columns"):
         list(scripted.all_contacts())
 
 

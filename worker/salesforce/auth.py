@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from worker.domain.tokens import TokenVault
 
-Login = "Callable[[Token | None], Token]"
-
 # A session dies after two idle hours; use extends it, so this only forgoes a 401
 # after a quiet night.
 IDLE_LIFE = timedelta(minutes=110)

@@ -206,49 +206,40 @@ class BulkIngest(_Jobs):
 
     def successful(self, job_id: str, key_column: str) -> Iterator[RowResult]:
         """Yield the rows that were saved, in the org's own order."""
-        for row in self._rows(job_id, key_column, "successfulResults"):
-            created = row.cell("sf__Created") == "true"
-            yield RowResult(row.key, row.cell("sf__Id") or None, created)
+        names = (key_column, "sf__Id", "sf__Created")
+        for key, record_id, created in self._rows(job_id, "successfulResults", names):
+            yield RowResult(key, record_id or None, created == "true")
 
     def failed(self, job_id: str, key_column: str) -> Iterator[RowResult]:
         """Yield the rows that were refused, each with its code."""
-        for row in self._rows(job_id, key_column, "failedResults"):
-            code, message, fields = parse_error(row.cell("sf__Error"))
-            record_id = row.cell("sf__Id") or None
-            yield payloads.refused_row(row.key, code, message, fields, record_id)
+        names = (key_column, "sf__Id", "sf__Error")
+        for key, record_id, error in self._rows(job_id, "failedResults", names):
+            code, message, fields = parse_error(error)
+            yield payloads.refused_row(key, code, message, fields, record_id or None)
 
     def unprocessed(self, job_id: str, key_column: str) -> Iterator[RowResult]:
         """Yield the rows that a failed or aborted job never came to."""
-        for row in self._rows(job_id, key_column, "unprocessedrecords"):
-            yield payloads.refused_row(row.key, responses.UNPROCESSED, "")
+        for (key,) in self._rows(job_id, "unprocessedrecords", (key_column,)):
+            yield payloads.refused_row(key, responses.UNPROCESSED, "")
 
-    def _rows(self, job_id: str, key_column: str, kind: str) -> Iterator[_ResultRow]:
+    def _rows(
+        self, job_id: str, kind: str, names: Sequence[str]
+    ) -> Iterator[tuple[str, ...]]:
+        """Yield the named cells of each row of a result file."""
         path = f"{self._root}/{job_id}/{kind}"
         with self._download(path) as (file, _), closing(csvfile.read(file)) as rows:
             header = next(rows, None)
             # The org sends an empty file where there is no row of this kind.
             if not header:
                 return
-            columns = {name: place for place, name in enumerate(header)}
-            if key_column not in columns:
+            missing = [name for name in names if name not in header]
+            if missing:
                 raise ContractBroken(
-                    SERVICE, f"results {kind}", detail=f"no column {key_column}"
+                    SERVICE, f"results {kind}", detail=f"no column {missing[0]}"
                 )
+            places = [header.index(name) for name in names]
             for row in rows:
-                yield _ResultRow(row, columns, key_column)
-
-
-class _ResultRow(NamedTuple):
-    cells: list[str]
-    columns: dict[str, int]
-    key_column: str
-
-    @property
-    def key(self) -> str:
-        return self.cells[self.columns[self.key_column]]
-
-    def cell(self, name: str) -> str:
-        return self.cells[self.columns[name]]
+                yield tuple([row[place] for place in places])
 
 
 class BulkQuery(_Jobs):
@@ -300,7 +291,7 @@ class BulkQuery(_Jobs):
             self._download(path) as (file, headers),
             closing(csvfile.read(file)) as rows,
         ):
-            if next(rows, list(columns)) != list(columns):
+            if next(rows, []) not in ([], list(columns)):
                 raise ContractBroken(SERVICE, operation, detail="unknown columns")
             for row in rows:
                 count += 1

@@ -14,10 +14,11 @@ from urllib.parse import quote
 from worker import clock
 from worker.errors import ContractBroken, PermissionMissing
 from worker.salesforce import payloads, queries, writes
+from worker.salesforce.auth import SessionSource
 from worker.salesforce.bulk import BulkIngest, BulkQuery, Polling
 from worker.salesforce.payloads import SERVICE, CommunityUserRef, Request
 from worker.salesforce.responses import refusal
-from worker.salesforce.wire import Call, wire
+from worker.salesforce.wire import Call, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -71,9 +72,8 @@ class SalesforceClient:
         client_name: str = "aurora-sync",
         polling: Polling | None = None,
     ) -> None:
-        self._wire = wire(
-            vault, login, settings, on_call=on_call, client_name=client_name
-        )
+        source = SessionSource(vault, login)
+        self._wire = Wire(source, settings, on_call=on_call, client_name=client_name)
         self._polling = polling or Polling()
         self._described: dict[str, tuple[datetime, DescribedObject]] = {}
         self._describing = threading.Lock()

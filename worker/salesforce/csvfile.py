@@ -9,6 +9,8 @@ import csv
 import io
 from typing import IO, TYPE_CHECKING, Final, Self
 
+from worker.errors import ContractBroken
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
@@ -123,14 +125,26 @@ def read(file: IO[bytes]) -> Generator[list[str], None, None]:
     Yield the rows of a result file, header first; it is UTF-8 whatever was said.
 
     Newlines inside a cell survive, for only csv decides where a row ends. Close the
-    generator before the file.
+    generator before the file. Raises ContractBroken.
     """
     # The default of 131,072 characters is what a Long Text may hold, and an error
     # one character later. The limit is the interpreter's; a larger one harms nobody.
     csv.field_size_limit(max(csv.field_size_limit(), 1_000_000))
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
-        yield from csv.reader(text, strict=True)
+        rows = csv.reader(text, strict=True)
+        header = next(rows, [])
+        yield header
+        for row in rows:
+            if len(row) != len(header):
+                raise ContractBroken(
+                    "salesforce", "read results", detail="a row is cut short"
+                )
+            yield row
+    except (csv.Error, UnicodeDecodeError):
+        # The cause would quote the bytes that it stumbled over.
+        detail = "the results are no CSV in UTF-8"
+        raise ContractBroken("salesforce", "read results", detail=detail) from None
     finally:
         # The file is the caller's to close.
         text.detach()

@@ -16,7 +16,7 @@ from simple_salesforce.api import Salesforce
 
 from worker import http
 from worker.salesforce import responses
-from worker.salesforce.auth import SessionAuth, SessionSource
+from worker.salesforce.auth import SessionAuth
 from worker.salesforce.connection import Connection
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from requests import Response
 
     from worker.domain.records import Usage
-    from worker.domain.tokens import Token, TokenVault
+    from worker.domain.tokens import Token
+    from worker.salesforce.auth import SessionSource
     from worker.settings import SalesforceSettings
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -192,15 +193,3 @@ class _Observer:
             headers=answer.headers,
             subject=call.subject if call else "",
         )
-
-
-def wire(
-    vault: TokenVault,
-    login: Callable[[Token | None], Token],
-    settings: SalesforceSettings,
-    *,
-    on_call: Callable[[], None] | None,
-    client_name: str,
-) -> Wire:
-    source = SessionSource(vault, login)
-    return Wire(source, settings, on_call=on_call, client_name=client_name)
