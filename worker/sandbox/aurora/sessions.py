@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from worker.sandbox.aurora.community import Community
     from worker.sandbox.aurora.members import Member
 
-REDIRECT_URI = "http://127.0.0.1:8000/oauth/callback"
+# Where the worker's admin endpoint stands unless told otherwise.
+REDIRECT_URI = "http://127.0.0.1:8600/oauth/callback"
 
 
 class Grant(NamedTuple):
