@@ -17,7 +17,7 @@ class OrgClock:
     """Independent of the client's clock; tests set it instead of sleeping."""
 
     def __init__(self) -> None:
-        self._offset = timedelta()
+        self._offset_s = 0.0
         self._frozen_at: datetime | None = None
         self._second = 0
         self._stamp = ""
@@ -25,15 +25,16 @@ class OrgClock:
     def now(self) -> datetime:
         if self._frozen_at is not None:
             return self._frozen_at
-        return datetime.fromtimestamp(time.time(), UTC) + self._offset
+        return datetime.fromtimestamp(time.time() + self._offset_s, UTC)
 
     def stamp(self) -> str:
         """Now, as rows hold it; the text is shared by all rows of one second."""
-        now = self.now()
-        second = int(now.timestamp())
+        if self._frozen_at is not None:
+            return stamp_of(self._frozen_at)
+        second = int(time.time() + self._offset_s)
         if second != self._second:
             self._second = second
-            self._stamp = stamp_of(now)
+            self._stamp = stamp_of(datetime.fromtimestamp(second, UTC))
         return self._stamp
 
     def set(self, moment: datetime) -> None:
@@ -41,7 +42,7 @@ class OrgClock:
         if self._frozen_at is not None:
             self._frozen_at = moment
         else:
-            self._offset = moment - datetime.fromtimestamp(time.time(), UTC)
+            self._offset_s = moment.timestamp() - time.time()
 
     def advance(self, by: timedelta) -> None:
         self.set(self.now() + by)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from worker.sandbox.salesforce.errors import Refused, unknown_field, wrong_json
 from worker.sandbox.salesforce.schema import Field, ObjectType, OnDelete, Value
-from worker.sandbox.salesforce.values import FromCell, FromJson, from_cell, from_json
+from worker.sandbox.salesforce.values import (
+    FromCell,
+    FromJson,
+    Shortcut,
+    from_cell,
+    from_json,
+    shortcut_of,
+)
 
 if TYPE_CHECKING:
     from worker.sandbox.salesforce.state import OrgState
@@ -24,6 +31,7 @@ class Entry:
     field: Field
     from_json: FromJson
     from_cell: FromCell
+    shortcut: Shortcut
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class Form:
                 field,
                 from_json(field, org.reference),
                 from_cell(field, org.reference),
+                shortcut_of(field),
             )
             for name, field in of.fields.items()
         }
@@ -76,6 +85,13 @@ class Form:
     @cached_property
     def unique(self) -> list[tuple[int, Field]]:
         return [(e.slot, e.field) for e in self.entries.values() if e.field.unique]
+
+    @cached_property
+    def stamps(self) -> tuple[int, int, int]:
+        """The slots of LastModifiedDate, SystemModstamp and LastModifiedById."""
+        names = ("LastModifiedDate", "SystemModstamp", "LastModifiedById")
+        modified, stamp, by = (self.slot(name) for name in names)
+        return modified, stamp, by
 
     @cached_property
     def name_slot(self) -> int | None:

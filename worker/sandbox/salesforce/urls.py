@@ -14,6 +14,7 @@ from worker.sandbox.salesforce.exchange import Answer, Call
 from worker.sandbox.salesforce.handlers import (
     bulk,
     collections,
+    composite,
     control,
     discovery,
     metadata,
@@ -21,6 +22,7 @@ from worker.sandbox.salesforce.handlers import (
     rows,
     soap,
     tokens,
+    tooling,
 )
 
 Handler = Callable[[Call], Answer]
@@ -40,6 +42,7 @@ class Url:
     media: str = "json"
 
 
+_METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
 DATA = "/services/data/{version}"
 ROW = f"{DATA}/sobjects/{{type}}"
 INGEST = f"{DATA}/jobs/ingest"
@@ -52,6 +55,39 @@ def _free(method: str, pattern: str, kind: str, handler: Handler) -> Url:
         method, pattern, kind, handler, session=False, metered=False, media="any"
     )
 
+
+MISSING: tuple[tuple[str, str], ...] = (
+    ("composite/graph", "Composite graph"),
+    ("composite/tree/{type}", "sObject tree"),
+    ("sobjects/{type}/describe/*", "Layout and quick action describes"),
+    ("sobjects/{type}/listviews/*", "List views over REST"),
+    ("sobjects/{type}/quickActions/*", "Quick actions"),
+    ("sobjects/{type}/{id}/{relationship}/*", "Relationship paths of a record"),
+    ("tooling/*", "The Tooling API beyond queries of definitions"),
+    ("search/*", "SOSL search"),
+    ("parameterizedSearch/*", "Parameterized search"),
+    ("actions/*", "Invocable actions"),
+    ("analytics/*", "Reports and dashboards"),
+    ("chatter/*", "Chatter"),
+    ("connect/*", "Connect REST"),
+    ("ui-api/*", "The User Interface API"),
+    ("process/*", "Approval processes and rules"),
+    ("quickActions/*", "Quick actions"),
+    ("recent/*", "Recently viewed items"),
+    ("tabs/*", "Tabs over REST"),
+    ("theme/*", "Themes"),
+    ("support/*", "Knowledge support"),
+    ("appMenu/*", "App menus"),
+    ("graphql/*", "GraphQL"),
+    ("metadata/*", "Metadata over REST beyond deployRequest"),
+)
+MISSING_APIS: tuple[tuple[str, str], ...] = (
+    ("/services/async/*", "Bulk API 1.0"),
+    ("/services/apexrest/*", "Apex REST"),
+    ("/services/Soap/s/*", "The Apex SOAP API"),
+    ("/services/Soap/T/*", "The Tooling SOAP API"),
+    ("/cometd/*", "The Streaming API"),
+)
 
 URLS: tuple[Url, ...] = (
     # Logins
@@ -151,6 +187,22 @@ URLS: tuple[Url, ...] = (
     _free("POST", f"{SOAP}/u/{{version}}/{{org}}", "soap", soap.partner),
     _free("POST", f"{SOAP}/c/{{version}}", "soap", soap.enterprise),
     _free("POST", f"{SOAP}/c/{{version}}/{{org}}", "soap", soap.enterprise),
+    # Several calls in one
+    Url("POST", f"{DATA}/composite", "composite", composite.composite),
+    Url("POST", f"{DATA}/composite/batch", "batch", composite.batch),
+    # The Tooling API, in part
+    Url("GET", f"{DATA}/tooling/query", "tooling", tooling.run_query),
+    # What the vendor has and this sandbox has not
+    *(
+        Url(method, f"{DATA}/{path}", "missing", feature=feature)
+        for path, feature in MISSING
+        for method in _METHODS
+    ),
+    *(
+        Url(method, path, "missing", feature=feature, session=False, metered=False)
+        for path, feature in MISSING_APIS
+        for method in _METHODS
+    ),
     # The sandbox itself
     _free("GET", "/_sandbox", "sandbox", control.page),
     _free("POST", "/_sandbox/faults", "sandbox", control.add_fault),
@@ -174,12 +226,15 @@ class Match:
     allowed: tuple[str, ...] = ()
 
 
+Patterns = list[tuple[tuple[str, ...], Url]]
+
+
 @cache
-def _by_length() -> dict[int, list[tuple[tuple[str, ...], Url]]]:
-    table: dict[int, list[tuple[tuple[str, ...], Url]]] = {}
+def _by_length() -> dict[tuple[int, str], Patterns]:
+    table: dict[tuple[int, str], Patterns] = {}
     for url in URLS:
         parts = tuple(url.pattern.strip("/").split("/"))
-        table.setdefault(len(parts), []).append((parts, url))
+        table.setdefault((len(parts), url.method), []).append((parts, url))
     return table
 
 
@@ -190,25 +245,30 @@ def split(raw_path: str) -> list[str]:
 
 def match(method: str, parts: list[str]) -> Match:
     """Find the address of a call; segments are decoded only after they are split."""
-    allowed: list[str] = []
-    for pattern, url in _by_length().get(len(parts), []):
+    found = _find(method, parts)
+    if found is not None:
+        return found
+    others = [m for m in _METHODS if m != method and _find(m, parts) is not None]
+    return _match_rest(method, parts) or Match(None, {}, tuple(others))
+
+
+def _find(method: str, parts: list[str]) -> Match | None:
+    for pattern, url in _by_length().get((len(parts), method), []):
         params = _params(pattern, parts)
-        if params is None:
-            continue
-        if url.method == method:
+        if params is not None:
             return Match(url, params)
-        allowed.append(url.method)
-    return _match_rest(parts) if not allowed else Match(None, {}, tuple(allowed))
+    return None
 
 
-def _match_rest(parts: list[str]) -> Match:
-    for length in range(len(parts), 0, -1):
-        for pattern, url in _by_length().get(length, []):
+def _match_rest(method: str, parts: list[str]) -> Match | None:
+    """Patterns that end in a star take any rest, also none."""
+    for length in range(len(parts) + 1, 0, -1):
+        for pattern, url in _by_length().get((length, method), []):
             if pattern[-1] == "*":
                 params = _params(pattern[:-1], parts[: length - 1])
                 if params is not None:
                     return Match(url, params)
-    return Match(None, {})
+    return None
 
 
 def _params(pattern: tuple[str, ...], parts: list[str]) -> dict[str, str] | None:

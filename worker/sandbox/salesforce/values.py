@@ -6,9 +6,11 @@ ints, booleans, dates as ISO text, instants as the vendor's ISO text in UTC, and
 18-character ids.
 """
 
+import dataclasses
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from worker.sandbox.salesforce.errors import Refused, wrong_json
@@ -92,15 +94,47 @@ def from_cell(field: Field, reference: Reference) -> FromCell:
     return _text_parser(field)
 
 
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """
+    What needs no converter call: bulk rows are 31 cells, a call is 0.1 µs each.
+
+    Text of at most `fits` letters is stored as it is; `known` cells have their value.
+    """
+
+    fits: int = 0
+    known: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+
+
+NO_SHORTCUT = Shortcut()
+
+
+def shortcut_of(of: Field) -> Shortcut:
+    if of.type == "boolean":
+        return Shortcut(0, {"true": True, "false": False})
+    if of.type == "double" and of.precision - of.scale > 3:
+        return Shortcut(0, _SMALL)
+    if of.is_text and of.type != "email" and not of.restricted:
+        return Shortcut(_surely_fits(of))
+    return NO_SHORTCUT
+
+
+def _surely_fits(of: Field) -> int:
+    """Shorter than this, no text can be too long, whatever letters it has."""
+    return of.length // 4 if of.length_in_bytes else of.length // 2
+
+
 def _text_parser(field: Field) -> FromCell:
     if field.type == "email":
         return lambda text: _email(field, text)
     if field.picklist and field.restricted:
         return lambda text: _pick(field, text)
     limit = field.length
+    surely_fits = _surely_fits(field)
 
     def convert(text: str) -> Value:
-        if len(text) > limit or not text.isascii():
+        size = len(text)
+        if size > surely_fits and (size > limit or not text.isascii()):
             _check_length(field, text)
         return None if text.isspace() else text
 

@@ -196,10 +196,9 @@ class Writer:
         self._stamp(form, row)
 
     def _stamp(self, form: Form, row: Row) -> None:
-        stamp = self.org.clock.stamp()
-        row[form.slot("LastModifiedDate")] = stamp
-        row[form.slot("SystemModstamp")] = stamp
-        row[form.slot("LastModifiedById")] = self._user
+        modified, stamp, by = form.stamps
+        row[modified] = row[stamp] = self.org.clock.stamp()
+        row[by] = self._user
 
     def _late(self, form: Form, row: Row, before: Row | None) -> None:
         until = self.org.faults.late_until

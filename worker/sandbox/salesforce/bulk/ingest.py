@@ -18,7 +18,7 @@ from worker.sandbox.salesforce.org import Org
 from worker.sandbox.salesforce.schema import Field, Value
 from worker.sandbox.salesforce.table import fold_key
 from worker.sandbox.salesforce.transactions import Transaction
-from worker.sandbox.salesforce.values import FromCell
+from worker.sandbox.salesforce.values import NO_SHORTCUT, FromCell, Shortcut
 from worker.sandbox.salesforce.writes import Changes, Writer
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def _work(org: Org, job: IngestJob) -> None:
     while True:
         with org.lock, Stopwatch(job):
             if job.state is not State.IN_PROGRESS:
-                job.unprocessed += [job.dialect.line(row) for row in rows]
+                job.unprocessed += [job.dialect.line(row).encode() for row in rows]
                 return
             if not _next_chunk(loader, rows):
                 job.move(State.COMPLETE, org.clock.stamp())
@@ -78,6 +78,7 @@ class Column:
     slot: int | None
     convert: FromCell
     empty: Value = None
+    shortcut: Shortcut = NO_SHORTCUT
 
 
 class Loader:
@@ -92,7 +93,7 @@ class Loader:
         self._key = self._find_key()
         self._columns = [self._column(name) for name in job.header]
         self._plan = [
-            (position, column.slot, column.convert, column.empty)
+            (position, column.slot, column.shortcut, column)
             for position, column in enumerate(self._columns)
             if column.slot is not None
         ]
@@ -122,7 +123,7 @@ class Loader:
         if entry is not None and self._sees(entry.field):
             self._fields.append(entry.field)
             empty = False if entry.field.type == "boolean" else None
-            return Column(name, entry.slot, entry.from_cell, empty)
+            return Column(name, entry.slot, entry.from_cell, empty, entry.shortcut)
         relation, _, key = name.partition(".")
         field = self._form.of.by_relationship(relation)
         if field is None or not key or not self._sees(field):
@@ -165,8 +166,8 @@ class Loader:
         job.processed += len(chunk)
         job.failed += len(failures)
         # The vendor gives no order; a client that counts on one must fail here.
-        job.successes.append("".join(reversed(successes)))
-        job.failures.append("".join(reversed(failures)))
+        job.successes.append("".join(reversed(successes)).encode())
+        job.failures.append("".join(reversed(failures)).encode())
 
     def _id(self, cells: list[str]) -> str:
         at = self._key_at
@@ -199,10 +200,18 @@ class Loader:
 
     def _changes(self, cells: list[str]) -> Changes:
         changes: Changes = {}
-        for position, slot, convert, empty in self._plan:
+        for position, slot, shortcut, column in self._plan:
             cell = cells[position]
-            if cell:
-                changes[slot] = empty if cell == NULL else convert(cell)
+            if not cell:
+                continue
+            if cell == NULL:
+                changes[slot] = column.empty
+            elif len(cell) <= shortcut.fits and cell[0] > " ":
+                changes[slot] = cell
+            elif cell in shortcut.known:
+                changes[slot] = shortcut.known[cell]
+            else:
+                changes[slot] = column.convert(cell)
         return changes
 
     def _insert(self, cells: list[str]) -> str:

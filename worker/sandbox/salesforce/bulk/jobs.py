@@ -84,9 +84,9 @@ class IngestJob(Job):
     data: bytes | None = None
     failed: int = 0
     header: list[str] = field(default_factory=list)
-    successes: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    unprocessed: list[str] = field(default_factory=list)
+    successes: list[bytes] = field(default_factory=list)
+    failures: list[bytes] = field(default_factory=list)
+    unprocessed: list[bytes] = field(default_factory=list)
 
     def info(self) -> dict[str, object]:
         found = super().info() | {"jobType": "V2Ingest"}

@@ -198,9 +198,9 @@ def _finished(call: Call) -> IngestJob:
     return job
 
 
-def _sheet(call: Call, job: IngestJob, header: list[str], lines: list[str]) -> Answer:
-    text = "".join([job.dialect.line(header) if header else "", *lines])
-    return Answer(200, text, _media(call))
+def _sheet(call: Call, job: IngestJob, header: list[str], lines: list[bytes]) -> Answer:
+    head = job.dialect.line(header).encode() if header else b""
+    return Answer(200, b"".join([head, *lines]), _media(call))
 
 
 def _media(call: Call) -> str:
