@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from freezegun import freeze_time
 
 from worker.domain.records import RowResult
 from worker.errors import (
@@ -298,6 +299,18 @@ def test_gives_up_after_the_deadline_with_the_id_of_the_job(script, scripted):
 
     with pytest.raises(RemoteUnavailable, match=JOB):
         BulkIngest(scripted._wire.send, polling).wait(JOB, alive)
+
+
+def test_counts_the_deadline_over_all_its_pauses(script, scripted):
+    with freeze_time() as moment:
+        polling = Polling(deadline=timedelta(seconds=3), sleep=moment.tick)
+        for _ in range(3):
+            script.say(200, job("InProgress"))
+
+        with pytest.raises(RemoteUnavailable, match=JOB):
+            BulkIngest(scripted._wire.send, polling).wait(JOB, alive)
+
+    assert len(script.seen) == 3
 
 
 def test_stops_waiting_when_the_heartbeat_says_so(script, scripted):

@@ -33,6 +33,24 @@ def test_knows_who_it_is_without_the_openid_scope(script, scripted):
     assert identity == Identity("005000000000001AAA", "00D000000000001EAA")
 
 
+def test_says_so_when_nobody_names_the_user(script, scripted):
+    script.say(403, b"Bad_OAuth_Token")
+    page = {"totalSize": 1, "done": True, "records": [{"Id": "00D000000000001"}]}
+    script.say(200, page)
+
+    with pytest.raises(ContractBroken, match="names the user"):
+        scripted.identity()
+
+
+def test_raises_what_a_part_of_a_question_was_refused_for(script, scripted):
+    body = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}]
+    part = {"referenceId": "part0", "httpStatusCode": 403, "body": body}
+    script.say(200, {"compositeResponse": [part]})
+
+    with pytest.raises(QuotaExhausted):
+        scripted.describe("Contact")
+
+
 def test_reads_the_limits(served):
     usage = served.client.limits()
 

@@ -148,20 +148,21 @@ class _Jobs:
 
     def _fetch(self, path: str, file: IO[bytes]) -> Mapping[str, str]:
         operation = f"results {self._root}"
-        for attempt in range(BROKEN_POLLS):
+        attempts = BROKEN_POLLS
+        while True:
             answer = self._send(Call("GET", path, operation, stream=True))
             try:
                 with answer:
                     for chunk in answer.iter_content(CHUNK):
                         file.write(chunk)
             except requests.RequestException as error:
-                if attempt + 1 == BROKEN_POLLS:
+                attempts -= 1
+                if not attempts:
                     raise responses.unreachable(operation, error) from None
                 file.seek(0)
                 file.truncate()
             else:
                 return answer.headers
-        raise AssertionError("the last attempt returns or raises")
 
 
 # https://developer.salesforce.com/docs/platform/api-asynch/guide/get-job-info.html
