@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gc
 import time
+from typing import TYPE_CHECKING
 
 import msgspec
-import pytest
 import requests
 
+from tests.bench import report
 from worker.aurora.payloads import MemberDecoder
 from worker.aurora.responses import payload
 
-# The issue asks for 15,000 a second for all local work; this is the first part of it.
-TARGET = 60_000
+if TYPE_CHECKING:
+    from tests.bench.options import Options
+
 PAGE = 1000
 
 
@@ -63,18 +65,16 @@ def page_of_members() -> requests.Response:
     return answer
 
 
-@pytest.mark.bench
-def test_reads_members_fast_enough():
+def run(options: Options) -> None:
+    del options
     decoder = MemberDecoder("https://c.example")
     page = page_of_members()
     best = 0.0
-
     for _ in range(20):
         gc.collect()
         start = time.process_time()
         for _ in range(5):
             decoder.page(payload(page, "search users"), "search users")
         best = max(best, 5 * PAGE / (time.process_time() - start))
-
-    print(f"parse and build: {best:,.0f} members/s on one core")
-    assert best >= TARGET
+    print(f"\nparse and build: {best:,.0f} members/s on one core")
+    report.keep("parse", {"members_per_cpu_s": round(best)})
