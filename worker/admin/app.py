@@ -32,12 +32,17 @@ def from_settings() -> FastAPI:
 
 
 def create_app(services: Services, *, owned: bool = False) -> FastAPI:
-    """Build the application over `services`; `owned` ones are closed at shutdown."""
+    """Build the application over `services`; `owned` ones are opened and closed by it."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        if owned:
+        if not owned:
+            yield
+            return
+        services.prepare()
+        try:
+            yield
+        finally:
             services.close()
 
     app = FastAPI(

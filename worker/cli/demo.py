@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker import clock, http
-from worker.cli import doctor, here, screen, stage
+from worker.cli import deploy, doctor, here, screen, stage
 from worker.cli.compare import RECORDS, TIMEOUT, compare, read_sides
-from worker.cli.deploy import put_in
 from worker.cli.exits import Exit
 from worker.cli.opening import opened
 from worker.domain.records import Stream
@@ -67,7 +66,10 @@ def _play(home: Path, members: int, seed: int, *, once: bool) -> Exit:
 
 def _main_job(svc: Services, scene: Stage, members: int) -> Exit:
     with _step("package: objects, fields and permission set into the bare org"):
-        put_in(svc)
+        deployed, _ = deploy.put_in(svc)
+    if not deployed.succeeded:
+        deploy.show(deployed, assigned=False)
+        return Exit.REFUSED
     with _step("connect: sign in to the community"):
         connect.activate(svc.store, svc.community, svc.aurora())
     with _step("doctor"):
@@ -76,20 +78,29 @@ def _main_job(svc: Services, scene: Stage, members: int) -> Exit:
         if not finding.ok:
             doctor.show(finding)
     _show_settings(svc)
-    rounds = [("first: everything", _sync(svc, "first sync", full=True))]
-    rounds.append(("again: nothing changed", _sync(svc, "second sync", full=True)))
-    changed = _change(scene, max(1, members // 20))
-    title = f"delta: {changed:,} members changed"
-    rounds.append((title, _sync(svc, "delta", full=False)))
+    rounds = []
+    for title, run in _rounds(svc, scene, members):
+        rounds.append((title, run))
+        code = here.exit_of(svc, run)
+        if code > Exit.SOME_FAILED:
+            _show_rounds(rounds)
+            return code
     _show_rounds(rounds)
     sides = read_sides(scene.aurora_url, scene.salesforce_url)
     verdict = compare(sides, svc.community, parked=_parked(svc))
     _show_examples(sides, svc.community)
     _show_verdict(verdict)
-    codes = [here.exit_of(svc, run) for _, run in rounds]
-    # Parked records are a part of the story; a run that did not succeed is not.
-    failed = max((code for code in codes if code > Exit.SOME_FAILED), default=Exit.FINE)
-    return failed or (Exit.FINE if verdict.agree else Exit.SOME_FAILED)
+    # Parked records are a part of the story; a difference is not.
+    return Exit.FINE if verdict.agree else Exit.SOME_FAILED
+
+
+def _rounds(
+    svc: Services, scene: Stage, members: int
+) -> Iterator[tuple[str, RunReport]]:
+    yield "first: everything", _sync(svc, "first sync", full=True)
+    yield "again: nothing changed", _sync(svc, "second sync", full=True)
+    changed = _change(scene, max(1, members // 20))
+    yield f"delta: {changed:,} members changed", _sync(svc, "delta", full=False)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from worker.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pydantic_settings import PydanticBaseSettingsSource
+    from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 # The supervisor lets a run reach the end of its batch.
 STOPS_WITHIN_S = 75.0
@@ -44,10 +44,11 @@ class StagedSettings(Settings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[Settings],  # noqa: ARG003 -- pydantic-settings calls it so
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- so pydantic-settings calls it
         init_settings: PydanticBaseSettingsSource,
-        *_: PydanticBaseSettingsSource,
-        **__: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the same
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 

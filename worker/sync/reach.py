@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import requests
-from kombu import Connection
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError as BrokerUnreachable
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
@@ -68,7 +68,10 @@ def broker_problem(settings: Settings) -> str:
         return "" if answers else "the embedded broker is not running"
     limit_s = TIMEOUT.total_seconds()
     try:
-        with Connection(settings.broker_url, connect_timeout=limit_s) as broker:
+        broker = Connection(  # type: ignore[no-untyped-call]  # kombu ships no types
+            settings.broker_url, connect_timeout=limit_s
+        )
+        with broker:
             broker.ensure_connection(max_retries=1, interval_start=0, timeout=limit_s)
     except (BrokerUnreachable, OSError) as error:
         return f"does not answer ({type(error).__name__})"

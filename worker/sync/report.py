@@ -5,7 +5,7 @@ timeline of one record. Asks no remote, so that it answers while a remote is awa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from worker.domain.records import Stream
 from worker.domain.state import (
@@ -170,7 +170,9 @@ def runs(
 
 
 def failure_view(failure: Failure) -> FailureView:
-    waits_for = "next_try" if failure.next_try_at else "person"
+    waits_for: Literal["next_try", "person", "nothing"] = "nothing"
+    if failure.state is FailureState.OPEN:
+        waits_for = "next_try" if failure.next_try_at else "person"
     return FailureView(
         id=failure.id,
         community=failure.community,
@@ -185,7 +187,7 @@ def failure_view(failure: Failure) -> FailureView:
         first_failed_at=failure.first_failed_at,
         last_failed_at=failure.last_failed_at,
         next_try_at=failure.next_try_at,
-        waits_for=waits_for if failure.state is FailureState.OPEN else "nothing",  # type: ignore[arg-type]  # one of the two words above
+        waits_for=waits_for,
         candidates=list(failure.candidates or ()),
         run=failure.run_id,
     )
