@@ -169,6 +169,7 @@ class Supervisor:
             kept.start()
             if not self._wait_for(kept):
                 return 1
+        self._say("all is up; Ctrl-C stops it")
         return 0
 
     def _wait_for(self, kept: Kept) -> bool:
