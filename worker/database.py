@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Engine,
+    any_,
     create_engine,
     event,
     func,
@@ -37,10 +38,11 @@ from worker import clock
 from worker.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.orm import InstrumentedAttribute
     from sqlalchemy.pool import ConnectionPoolEntry
 
 # Both know ON CONFLICT.
@@ -52,6 +54,7 @@ OLDEST_SQLITE = (3, 35)
 BUSY_TIMEOUT_S = 30
 _POSTGRESQL_OPTIONS = "-c timezone=UTC -c lock_timeout=15s"
 _INSTANT = DateTime(timezone=True)
+_FIRST_ANALYZE = 1000
 # Any number, as long as every release of ours takes the same one.
 _MIGRATION_LOCK = 0x6175726F7261
 
@@ -78,6 +81,7 @@ class Database:
         open_engine = _sqlite_engine if self._is_sqlite else _postgresql_engine
         self._writer = open_engine(self.url, threads, read_only=False)
         self._reader = open_engine(self.url, threads, read_only=True)
+        self._growth: dict[str, tuple[int, int]] = {}
         # SQLite's waiters poll and so starve each other; a queue in the process does
         # not. Re-entrant only so that a nested write fails in SQLite, not for ever.
         self._turn: AbstractContextManager[object] = (
@@ -116,6 +120,39 @@ class Database:
         if self._is_sqlite:
             return sqlite.insert(table)
         return postgresql.insert(table)
+
+    def among(
+        self, column: InstrumentedAttribute[Any], values: Sequence[object]
+    ) -> ColumnElement[bool]:
+        """
+        Return SQL: the column has one of the values.
+
+        PostgreSQL is given one array: over 500 single values it took 5 times as long.
+        """
+        if self._is_sqlite:
+            return column.in_(values)
+        return column == any_(literal(values, postgresql.ARRAY(column.type)))
+
+    def grew(self, table: str, rows: int) -> None:
+        """
+        Count rows written in bulk; now and then refresh PostgreSQL's statistics.
+
+        It does so itself a minute later; until then it takes a table that was just
+        filled for a tiny one and reads all of it for each page: measured, 200 times
+        slower. Each time at double the rows, so that it costs 0.1 s ten times in all.
+        """
+        if self._is_sqlite:
+            return
+        written, limit = self._growth.get(table, (0, _FIRST_ANALYZE))
+        self._growth[table] = (written + rows, limit)
+        if written + rows >= limit:
+            self._growth[table] = (0, limit * 2)
+            with self.write() as connection:
+                connection.exec_driver_sql(f'ANALYZE "{table}"')
+
+    def shrank(self, table: str) -> None:
+        """The table was emptied: its next rows change everything again."""
+        self._growth.pop(table, None)
 
     def upgrade(self) -> None:
         """
@@ -195,6 +232,8 @@ def _sqlite_engine(url: URL, threads: int, *, read_only: bool) -> Engine:
         url,
         pool_size=threads,
         max_overflow=threads,
+        # The connection used last has the warm cache.
+        pool_use_lifo=True,
         connect_args={"timeout": BUSY_TIMEOUT_S},
     )
     event.listen(engine, "connect", _open_reader if read_only else _open_writer)
@@ -219,6 +258,9 @@ def _open_writer(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # 16 MiB, for the indexes of a large community; 2 MiB halved the speed of writes.
+    connection.execute("PRAGMA cache_size = -16384")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
 
 
 def _switch_to_wal(connection: DBAPIConnection) -> None:

@@ -2,22 +2,65 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, case, delete, exists, or_, select, update
+from sqlalchemy import delete, exists, select, update
 
 import models
 from worker import clock
 from worker.domain.state import ContactDue
+from worker.store.bulk import Bulk, as_stored
 from worker.store.rows import slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection
 
-    from worker.database import Database, Insert
+    from worker.database import Database
+
+_ADD = Bulk.upsert(
+    "contacts",
+    ("community", "contact_id"),
+    {
+        "community": "text",
+        "contact_id": "text",
+        "email_key": "bytea",
+        "generation": "integer",
+        "created_by_us": "boolean",
+    },
+    "email_key = excluded.email_key, generation = excluded.generation, "
+    "created_by_us = contacts.created_by_us OR excluded.created_by_us",
+)
+_MARK_DUE = Bulk.upsert(
+    "contacts",
+    ("community", "contact_id"),
+    {
+        "community": "text",
+        "contact_id": "text",
+        "generation": "integer",
+        "created_by_us": "boolean",
+        "due_at": "timestamptz",
+    },
+    "due_at = excluded.due_at",
+)
+_WRITTEN = Bulk.update(
+    "contacts",
+    key=("community", "contact_id"),
+    columns={
+        "community": "text",
+        "contact_id": "text",
+        "written": "bytea",
+        "read_at": "timestamptz",
+    },
+    # One that was marked due after it was read stays so.
+    set_={
+        "written": "{written}",
+        "due_at": "CASE WHEN contacts.due_at > {read_at} THEN contacts.due_at END",
+    },
+)
+_NEVER_LATER = datetime.max.replace(tzinfo=UTC)
 
 
 class Contacts:
@@ -58,29 +101,12 @@ class Contacts:
         for part in slices(rows, 1000):
             with self._database.write() as connection:
                 seen = generation or _generation(connection, community)
-                values = [
-                    {
-                        "community": community,
-                        "contact_id": contact_id,
-                        "email_key": email_key,
-                        "generation": seen,
-                        "created_by_us": created_by_us,
-                    }
-                    for contact_id, email_key in part
+                rows_of_part = [
+                    (community, contact_id, email_key, seen, created_by_us)
+                    for contact_id, email_key in dict(part).items()
                 ]
-                connection.execute(self._upsert(), values)
-
-    def _upsert(self) -> Insert:
-        statement = self._database.insert(models.Contact)
-        new = statement.excluded
-        return statement.on_conflict_do_update(
-            index_elements=["community", "contact_id"],
-            set_={
-                "email_key": new.email_key,
-                "generation": new.generation,
-                "created_by_us": or_(models.Contact.created_by_us, new.created_by_us),
-            },
-        )
+                _ADD.run(connection, rows_of_part)
+            self._database.grew("contacts", len(part))
 
     def linked_unseen(self, community: str, generation: int) -> list[str]:
         """Return the Contacts this refresh did not see that members are linked to."""
@@ -118,8 +144,11 @@ class Contacts:
     def remove(self, community: str, contact_ids: Iterable[str]) -> None:
         with self._database.write() as connection:
             for part in slices(contact_ids):
+                these = self._database.among(models.Contact.contact_id, part)
                 connection.execute(
-                    delete(models.Contact).where(*_these(community, part))
+                    delete(models.Contact).where(
+                        models.Contact.community == community, these
+                    )
                 )
 
     def by_email(
@@ -128,19 +157,16 @@ class Contacts:
         """Return the ids of the Contacts with each key, in order; no key without."""
         found: dict[bytes, list[str]] = {}
         for part in slices(email_keys):
-            query = (
-                select(models.Contact.email_key, models.Contact.contact_id)
-                .where(
-                    models.Contact.community == community,
-                    models.Contact.email_key.is_not(None),
-                    models.Contact.email_key.in_(part),
-                )
-                .order_by(models.Contact.contact_id)
+            query = select(models.Contact.email_key, models.Contact.contact_id).where(
+                models.Contact.community == community,
+                models.Contact.email_key.is_not(None),
+                self._database.among(models.Contact.email_key, part),
             )
             with self._database.read() as connection:
                 for key, contact_id in connection.execute(query):
                     found.setdefault(key, []).append(contact_id)  # type: ignore[arg-type]  # the query leaves null keys out
-        return found
+        # Sorted here: asked to, SQLite walks the whole table in that order instead.
+        return {key: sorted(ids) for key, ids in found.items()}
 
     def created_by_us(
         self, community: str, after_id: str = "", limit: int = 1000
@@ -161,23 +187,14 @@ class Contacts:
     def mark_due(self, community: str, contact_ids: Iterable[str]) -> None:
         """Ask for our fields on these Contacts to be written again if they differ."""
         now = clock.now()
-        statement = self._database.insert(models.Contact).on_conflict_do_update(
-            index_elements=["community", "contact_id"], set_={"due_at": now}
-        )
         for part in slices(contact_ids, 1000):
             with self._database.write() as connection:
                 seen = _generation(connection, community)
-                values = [
-                    {
-                        "community": community,
-                        "contact_id": contact_id,
-                        "generation": seen,
-                        "created_by_us": False,
-                        "due_at": now,
-                    }
-                    for contact_id in part
-                ]
-                connection.execute(statement, values)
+                due_at = as_stored(connection, now)
+                _MARK_DUE.run(
+                    connection,
+                    [(community, key, seen, False, due_at) for key in set(part)],
+                )
 
     def due(
         self, community: str, after_id: str = "", limit: int = 1000
@@ -207,18 +224,16 @@ class Contacts:
         Record what the Contacts show now; they wait no longer, but for those marked
         due after `as_of` (when what was written was read).
         """
-        statement = (
-            update(models.Contact)
-            .where(
-                models.Contact.community == community,
-                models.Contact.contact_id == bindparam("bound_id"),
-            )
-            .values(written=bindparam("digest"), due_at=_kept_after(as_of))
-        )
         for part in slices(rows, 1000):
-            values = [{"bound_id": key, "digest": digest} for key, digest in part]
             with self._database.write() as connection:
-                connection.execute(statement, values)
+                read_at = as_stored(connection, as_of or _NEVER_LATER)
+                _WRITTEN.run(
+                    connection,
+                    [
+                        (community, key, digest, read_at)
+                        for key, digest in dict(part).items()
+                    ],
+                )
 
     def clear(self, community: str) -> None:
         """Forget all Contacts of the community."""
@@ -226,16 +241,7 @@ class Contacts:
             connection.execute(
                 delete(models.Contact).where(models.Contact.community == community)
             )
-
-
-def _these(community: str, ids: list[str]) -> tuple[ColumnElement[bool], ...]:
-    return (models.Contact.community == community, models.Contact.contact_id.in_(ids))
-
-
-def _kept_after(as_of: datetime | None) -> object:
-    if as_of is None:
-        return None
-    return case((models.Contact.due_at > as_of, models.Contact.due_at), else_=None)
+        self._database.shrank("contacts")
 
 
 def _generation(connection: Connection, community: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, cast, exists, func, literal, select, text, update
+from sqlalchemy import BigInteger, case, cast, exists, func, select, text, update
 
 import models
 from worker import clock
@@ -31,6 +31,13 @@ _COLUMNS = columns(models.Failure, Failure)
 _OPEN = text("state = 'open'")
 _IS_OPEN = models.Failure.state == FailureState.OPEN
 _MEMBER = "member:"
+# From the key to the id, not the other way: the members are found by their index.
+_MEMBER_ID = case(
+    (
+        models.Failure.record_key.startswith(_MEMBER),
+        cast(func.substr(models.Failure.record_key, len(_MEMBER) + 1), BigInteger),
+    )
+)
 
 
 class Failures:
@@ -93,10 +100,9 @@ class Failures:
         End the open failures of members that have been written since, but for those
         whose Contact is still in doubt; return how many.
         """
-        key = literal(_MEMBER).concat(cast(models.Member.member_id, String))
         healed = exists().where(
             models.Member.community == models.Failure.community,
-            key == models.Failure.record_key,
+            models.Member.member_id == _MEMBER_ID,
             models.Member.state.in_((MemberState.SYNCED, MemberState.DELETED)),
             models.Member.contact_link.not_in(
                 (ContactLink.AMBIGUOUS, ContactLink.REFUSED)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, case, delete, func, or_, select, update
+from sqlalchemy import case, delete, func, select, update
 
 import models
 from worker import clock
@@ -18,31 +18,62 @@ from worker.domain.state import (
     StagedMember,
     Winner,
 )
+from worker.store.bulk import Bulk, BulkRow, as_stored
 from worker.store.rows import columns, slices
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from sqlalchemy import ColumnElement, Connection
 
     from worker.database import Database
 
 _LINK = columns(models.Member, MemberLink)
-# What a staged row replaces; community_user_id is settle's alone.
-_REPLACED = (
-    "sent_fingerprint",
-    "batch_id",
-    "contact_id",
-    "contact_link",
-    "email_key",
-    "last_visit_at",
-    "contact_values",
-    "deleted",
-    "state",
-    "updated_at",
+_STAGED = {
+    "community": "text",
+    "member_id": "bigint",
+    "sent_fingerprint": "bytea",
+    "batch_id": "bigint",
+    "contact_id": "text",
+    "contact_link": "text",
+    "email_key": "bytea",
+    "last_visit_at": "timestamptz",
+    "contact_values": "text",
+    "slow_due_at": "timestamptz",
+    "deleted": "boolean",
+    "state": "text",
+    "updated_at": "timestamptz",
+}
+_SLOW_DONE = Bulk.update(
+    "members",
+    key=("community", "member_id"),
+    columns={"community": "text", "member_id": "bigint", "digest": "bytea"},
+    set_={"slow_fingerprint": "{digest}", "slow_due_at": "NULL"},
+)
+_CREATED = Bulk.update(
+    "members",
+    key=("community", "member_id"),
+    columns={
+        "community": "text",
+        "member_id": "bigint",
+        "record_id": "text",
+        "batch": "bigint",
+    },
+    set_={"community_user_id": "{record_id}"},
+    # The answer to a later batch is never overwritten.
+    only="(batch_id = {batch} OR members.community_user_id IS NULL)",
+)
+_KEPT = {"community", "member_id", "slow_due_at"}
+# community_user_id is settle's alone.
+_STAGE = Bulk.upsert(
+    "members",
+    ("community", "member_id"),
+    _STAGED,
+    "fingerprint = NULL, "
+    "slow_due_at = coalesce(excluded.slow_due_at, members.slow_due_at), "
+    + ", ".join(f"{name} = excluded.{name}" for name in _STAGED if name not in _KEPT),
 )
 _WINNER = (models.Member.contact_id, *columns(models.Member, Winner))
-_STORED_DUE = models.Member.slow_due_at
 _END_STATE = case(
     (models.Member.deleted.is_(True), MemberState.DELETED.value),
     else_=MemberState.SYNCED.value,
@@ -68,7 +99,9 @@ class Members:
     ) -> dict[int, MemberLink]:
         found: dict[int, MemberLink] = {}
         for part in slices(member_ids):
-            found |= self._links(community, models.Member.member_id.in_(part))
+            found |= self._links(
+                community, self._database.among(models.Member.member_id, part)
+            )
         return found
 
     def stage(self, community: str, rows: list[StagedMember]) -> None:
@@ -80,25 +113,9 @@ class Members:
         """
         if not rows:
             return
-        shared = {
-            "community": community,
-            "fingerprint": None,
-            "state": MemberState.PENDING,
-            "updated_at": clock.now(),
-        }
-        values = [{**shared, **row._asdict()} for row in rows]
-        statement = self._database.insert(models.Member)
-        new = statement.excluded
-        statement = statement.on_conflict_do_update(
-            index_elements=["community", "member_id"],
-            set_={
-                **{name: new[name] for name in _REPLACED},
-                "fingerprint": None,
-                "slow_due_at": func.coalesce(new.slow_due_at, _STORED_DUE),
-            },
-        )
         with self._database.write() as connection:
-            connection.execute(statement, values)
+            _STAGE.run(connection, _staged(connection, community, rows))
+        self._database.grew("members", len(rows))
 
     def settle(
         self,
@@ -111,26 +128,10 @@ class Members:
         Record the outcome of a batch in one transaction: all members still in it are
         as they were sent, but for the failed. Settled twice, it changes nothing.
         """
-        now = clock.now()
-        in_batch = _in_batch(community, batch_id)
         with self._database.write() as connection:
             _note_created(connection, community, batch_id, created)
-            for part in slices(failed):
-                connection.execute(
-                    update(models.Member)
-                    .where(*in_batch, models.Member.member_id.in_(part))
-                    .values(state=MemberState.FAILED, batch_id=None, updated_at=now)
-                )
-            connection.execute(
-                update(models.Member)
-                .where(*in_batch)
-                .values(
-                    fingerprint=models.Member.sent_fingerprint,
-                    state=_END_STATE,
-                    batch_id=None,
-                    updated_at=now,
-                )
-            )
+            batch = (community, batch_id)
+            _end_batch(self._database, connection, batch, failed)
 
     def note_created(
         self, community: str, batch_id: int, created: Iterable[tuple[int, str]]
@@ -153,18 +154,12 @@ class Members:
 
     def slow_done(self, community: str, rows: list[tuple[int, bytes | None]]) -> None:
         """Take members off the waiting list, with the digest of what was written."""
-        if not rows:
-            return
-        statement = (
-            update(models.Member)
-            .where(_is_bound(community))
-            .values(slow_due_at=None, slow_fingerprint=bindparam("digest"))
-        )
-        values = [
-            {"bound_id": member_id, "digest": digest} for member_id, digest in rows
-        ]
+        done = dict(rows)
         with self._database.write() as connection:
-            connection.execute(statement, values)
+            _SLOW_DONE.run(
+                connection,
+                [(community, key, digest) for key, digest in done.items()],
+            )
 
     def slow_waiting(self, community: str) -> int:
         return self._count(community, models.Member.slow_due_at.is_not(None))
@@ -213,9 +208,11 @@ class Members:
     def linked_to(self, community: str, contact_ids: Iterable[str]) -> list[MemberLink]:
         found: list[MemberLink] = []
         for part in slices(contact_ids):
-            links = self._links(community, models.Member.contact_id.in_(part))
+            links = self._links(
+                community, self._database.among(models.Member.contact_id, part)
+            )
             found.extend(links.values())
-        return found
+        return sorted(found)
 
     def unlinked_with_email(
         self, community: str, email_keys: Iterable[bytes]
@@ -226,10 +223,10 @@ class Members:
                 community,
                 models.Member.contact_id.is_(None),
                 models.Member.email_key.is_not(None),
-                models.Member.email_key.in_(part),
+                self._database.among(models.Member.email_key, part),
             )
             found.extend(links.values())
-        return found
+        return sorted(found)
 
     def with_records(
         self, community: str, community_user_ids: Iterable[str]
@@ -237,8 +234,10 @@ class Members:
         found: list[MemberLink] = []
         for part in slices(community_user_ids):
             record_id = models.Member.community_user_id
-            found.extend(self._links(community, record_id.in_(part)).values())
-        return found
+            found.extend(
+                self._links(community, self._database.among(record_id, part)).values()
+            )
+        return sorted(found)
 
     def winners(self, community: str, contact_ids: Iterable[str]) -> dict[str, Winner]:
         """
@@ -251,7 +250,7 @@ class Members:
                 select(*_WINNER)
                 .where(
                     models.Member.community == community,
-                    models.Member.contact_id.in_(part),
+                    self._database.among(models.Member.contact_id, part),
                     models.Member.deleted.is_(False),
                 )
                 .order_by(
@@ -271,15 +270,13 @@ class Members:
             connection.execute(
                 delete(models.Member).where(models.Member.community == community)
             )
+        self._database.shrank("members")
 
     def _links(
         self, community: str, *where: ColumnElement[bool]
     ) -> dict[int, MemberLink]:
-        query = (
-            select(*_LINK)
-            .where(models.Member.community == community, *where)
-            .order_by(models.Member.member_id)
-        )
+        # In no order: asked for the ids', SQLite would walk the whole table by them.
+        query = select(*_LINK).where(models.Member.community == community, *where)
         with self._database.read() as connection:
             return {row[0]: MemberLink(*row) for row in connection.execute(query)}
 
@@ -317,10 +314,56 @@ def assign_contact(
     connection.execute(statement, {**new, **chosen})
 
 
-def _is_bound(community: str) -> ColumnElement[bool]:
-    """SQL: the member of one row of a list, given as `bound_id`."""
-    is_same = models.Member.member_id == bindparam("bound_id")
-    return (models.Member.community == community) & is_same
+def _staged(
+    connection: Connection, community: str, rows: list[StagedMember]
+) -> Iterator[BulkRow]:
+    """Give the columns of `_STAGED`; of two rows for one member the last counts."""
+    now = as_stored(connection, clock.now())
+    pending = MemberState.PENDING.value
+    for row in {row.member_id: row for row in rows}.values():
+        yield (
+            community,
+            row.member_id,
+            row.sent_fingerprint,
+            row.batch_id,
+            row.contact_id,
+            str(row.contact_link),
+            row.email_key,
+            as_stored(connection, row.last_visit_at),
+            row.contact_values,
+            as_stored(connection, row.slow_due_at),
+            row.deleted,
+            pending,
+            now,
+        )
+
+
+def _end_batch(
+    database: Database,
+    connection: Connection,
+    batch: tuple[str, int],
+    failed: Iterable[int],
+) -> None:
+    """Take every member out of the batch."""
+    now = clock.now()
+    in_batch = _in_batch(*batch)
+    for part in slices(failed):
+        connection.execute(
+            update(models.Member)
+            .where(*in_batch, database.among(models.Member.member_id, part))
+            .values(state=MemberState.FAILED, batch_id=None, updated_at=now)
+        )
+    statement = (
+        update(models.Member)
+        .where(*in_batch)
+        .values(
+            fingerprint=models.Member.sent_fingerprint,
+            state=_END_STATE,
+            batch_id=None,
+            updated_at=now,
+        )
+    )
+    connection.execute(statement)
 
 
 def _in_batch(community: str, batch_id: int) -> tuple[ColumnElement[bool], ...]:
@@ -333,17 +376,7 @@ def _note_created(
     batch_id: int,
     created: Iterable[tuple[int, str]],
 ) -> None:
-    """Keep the new records' ids; a later batch's answer is never overwritten."""
-    is_ours = or_(
-        models.Member.batch_id == batch_id, models.Member.community_user_id.is_(None)
-    )
-    statement = (
-        update(models.Member)
-        .where(_is_bound(community), is_ours)
-        .values(community_user_id=bindparam("record_id"))
-    )
-    for part in slices(created, 1000):
-        rows = [
-            {"bound_id": member_id, "record_id": record} for member_id, record in part
-        ]
-        connection.execute(statement, rows)
+    """Keep the new records' ids, of members that may have moved on meanwhile."""
+    for part in slices(dict(created).items(), 1000):
+        rows = [(community, key, record_id, batch_id) for key, record_id in part]
+        _CREATED.run(connection, rows)
