@@ -59,8 +59,11 @@ def _free(method: str, pattern: str, kind: str, handler: Handler) -> Url:
 MISSING: tuple[tuple[str, str], ...] = (
     ("composite/graph", "Composite graph"),
     ("composite/tree/{type}", "sObject tree"),
-    ("sobjects/{type}/describe/*", "Layout and quick action describes"),
+    ("sobjects/{type}/describe/{part}", "Layout and quick action describes"),
+    ("sobjects/{type}/describe/{part}/*", "Layout and quick action describes"),
+    ("sobjects/{type}/listviews", "List views over REST"),
     ("sobjects/{type}/listviews/*", "List views over REST"),
+    ("sobjects/{type}/quickActions", "Quick actions"),
     ("sobjects/{type}/quickActions/*", "Quick actions"),
     ("sobjects/{type}/{id}/{relationship}/*", "Relationship paths of a record"),
     ("tooling/*", "The Tooling API beyond queries of definitions"),
@@ -90,6 +93,18 @@ MISSING_APIS: tuple[tuple[str, str], ...] = (
 )
 
 URLS: tuple[Url, ...] = (
+    # What the vendor has and this sandbox has not; first, as `describe/layouts`
+    # would pass for an external id
+    *(
+        Url(method, f"{DATA}/{path}", "missing", feature=feature)
+        for path, feature in MISSING
+        for method in _METHODS
+    ),
+    *(
+        Url(method, path, "missing", feature=feature, session=False, metered=False)
+        for path, feature in MISSING_APIS
+        for method in _METHODS
+    ),
     # Logins
     _free("POST", "/services/oauth2/token", "token", tokens.token),
     _free("POST", "/services/oauth2/revoke", "revoke", tokens.revoke),
@@ -192,17 +207,6 @@ URLS: tuple[Url, ...] = (
     Url("POST", f"{DATA}/composite/batch", "batch", composite.batch),
     # The Tooling API, in part
     Url("GET", f"{DATA}/tooling/query", "tooling", tooling.run_query),
-    # What the vendor has and this sandbox has not
-    *(
-        Url(method, f"{DATA}/{path}", "missing", feature=feature)
-        for path, feature in MISSING
-        for method in _METHODS
-    ),
-    *(
-        Url(method, path, "missing", feature=feature, session=False, metered=False)
-        for path, feature in MISSING_APIS
-        for method in _METHODS
-    ),
     # The sandbox itself
     _free("GET", "/_sandbox", "sandbox", control.page),
     _free("POST", "/_sandbox/faults", "sandbox", control.add_fault),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from worker.sandbox.salesforce import rules
 from worker.sandbox.salesforce.errors import (
     Refused,
+    RequestRefused,
     invalid_cross_reference,
     no_access,
     not_writable,
@@ -62,6 +63,9 @@ class Writer:
         changes: Changes = {}
         read_only: list[str] = []
         for name, value in body.items():
+            if name.lower() == "id":
+                _refuse_id(value, creating=creating)
+                continue
             entry = form.entries.get(name.lower())
             if entry is None:
                 if name == "attributes":
@@ -87,7 +91,7 @@ class Writer:
     def may_set(self, of: ObjectType, field: Field, *, creating: bool) -> bool:
         """Whether the caller may set a field; raises if he may not even see it."""
         if self.caller.user_id is None:
-            return field.name != "Id"
+            return True
         if not self._sees(of, field):
             raise unknown_field(field.name, of.name)
         able = field.createable if creating else field.updateable
@@ -278,6 +282,21 @@ class Writer:
     def _did(self, undo: Callable[[], None]) -> None:
         if self.org.journal is not None:
             self.org.journal.append(undo)
+
+
+def _refuse_id(value: object, *, creating: bool) -> None:
+    """An id is given by the platform; an empty one, as CSV writers send, is nothing."""
+    if value in (None, ""):
+        return
+    if creating:
+        raise Refused(
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            "cannot specify Id in an insert call",
+            ("Id",),
+        )
+    raise RequestRefused(
+        "INVALID_FIELD", "The Id field should not be specified in the sobject data."
+    )
 
 
 def _held_by(of: ObjectType, child: ObjectType, row: Row) -> Refused:

@@ -39,7 +39,9 @@ class Dialect:
         )
         try:
             header = next(rows)
-        except (StopIteration, csv.Error, UnicodeDecodeError):
+        except UnicodeDecodeError:
+            raise SheetRefused("InvalidBatch : The data is not UTF-8") from None
+        except (StopIteration, csv.Error):
             raise SheetRefused("InvalidBatch : The file has no header row") from None
         if sum(map(len, header)) > _HEADER_LIMIT:
             raise SheetRefused("InvalidBatch : The header row is too long")
