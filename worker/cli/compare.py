@@ -32,14 +32,14 @@ class Difference(NamedTuple):
 class Verdict(NamedTuple):
     """
     The comparison's result. `waiting` counts members whose slow fields have not had
-    their turn; `parked` those left out because their record waits for a person.
+    their turn; `unwritten` those without a record because it is parked.
     """
 
     members: int
     records: int
     links: dict[str, int]
     fitted: int
-    parked: int
+    unwritten: int
     waiting: int
     differences: list[Difference]
 
@@ -100,7 +100,7 @@ def compare(
         records=len(records),
         links=dict(comparison.links),
         fitted=comparison.fitted,
-        parked=comparison.parked,
+        unwritten=comparison.unwritten,
         waiting=comparison.waiting,
         differences=differences,
     )
@@ -137,7 +137,7 @@ class _Comparison:
                 self._by_email[address(row["Email"])].append(contact_id)
         self.links: Counter[str] = Counter()
         self.fitted = 0
-        self.parked = 0
+        self.unwritten = 0
         self.waiting = 0
 
     def member(self, member: Row, *, parked: bool) -> None:
@@ -145,7 +145,7 @@ class _Comparison:
         record = self._by_key.get(key)
         if record is None:
             if parked:
-                self.parked += 1
+                self.unwritten += 1
             else:
                 self._differences.append(Difference(key, "has no record"))
             return
@@ -197,11 +197,14 @@ class _Comparison:
                 self._differences.append(Difference(key, "is nobody's record"))
 
     def contact_fields(self, members: Iterable[Row]) -> None:
-        """Each linked Contact shows the member who was seen last; others, nobody."""
+        """Each linked Contact shows the member who was seen last; others, nobody.
+
+        Deleted members are shown nowhere.
+        """
         winners: dict[str, Row] = {}
         for member in sorted(members, key=_last_seen):
             record = self._by_key.get(f"{self._community}:{member['id']}")
-            if record and record.get("Contact__c"):
+            if record and record.get("Contact__c") and not member.get("deleted"):
                 winners[record["Contact__c"]] = member
         for contact_id, row in self._contacts.items():
             winner = winners.get(contact_id, {})

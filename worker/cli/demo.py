@@ -89,7 +89,7 @@ def _main_job(svc: Services, scene: Stage, members: int) -> Exit:
     sides = read_sides(scene.aurora_url, scene.salesforce_url)
     verdict = compare(sides, svc.community, parked=_parked(svc))
     _show_examples(sides, svc.community)
-    _show_verdict(verdict)
+    _show_verdict(svc, verdict)
     # Parked records are a part of the story; a difference is not.
     return Exit.FINE if verdict.agree else Exit.SOME_FAILED
 
@@ -191,14 +191,15 @@ def _show_examples(sides: Sides, community: str) -> None:
     print()
 
 
-def _show_verdict(verdict: Verdict) -> None:
+def _show_verdict(svc: Services, verdict: Verdict) -> None:
     links = ", ".join(f"{count:,} {link}" for link, count in verdict.links.items())
     rows = [
         ("members in the community", verdict.members),
         ("records in the org", verdict.records),
         ("links to Contacts", links),
         ("values cut or left out to fit", verdict.fitted),
-        ("records that wait for a person", verdict.parked),
+        ("failures parked", _reasons(svc)),
+        ("members without a record for it", verdict.unwritten),
         ("members whose roles and rating wait", verdict.waiting),
         ("differences", len(verdict.differences)),
     ]
@@ -206,6 +207,11 @@ def _show_verdict(verdict: Verdict) -> None:
     for difference in verdict.differences[:SHOWN_DIFFERENCES]:
         print(f"  {difference.record}: {difference.what}")
     print()
+
+
+def _reasons(svc: Services) -> str:
+    parked = svc.store.failures.count(svc.community)
+    return ", ".join(f"{count:,} {reason}" for reason, count in parked.items()) or "0"
 
 
 def _stay(scene: Stage) -> None:

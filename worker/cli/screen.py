@@ -36,6 +36,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     """Print rows under their columns; numbers to the right."""
     rows = [tuple(row) for row in rows]
     shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    shown.show_header = any(columns)
     for position, column in enumerate(columns):
         numbers = rows and all(isinstance(row[position], int | float) for row in rows)
         shown.add_column(column, justify="right" if numbers else "left")
