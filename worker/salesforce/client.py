@@ -183,13 +183,19 @@ class SalesforceClient:
             self._described[name] = (clock.now(), answer.record())
 
     def contacts_changed_since(
-        self, moment: datetime | None, until: datetime, *, not_by: str | None
+        self,
+        moment: datetime | None,
+        until: datetime,
+        *,
+        not_by: str | None,
+        within: Sequence[tuple[datetime, datetime]] | None = None,
     ) -> Iterator[Contact]:
         """
-        Yield Contacts changed in [moment, until) by others, deleted ones too, oldest
-        change first. Bound it by `server_time` and overlap: rows become visible late.
+        Yield Contacts changed in [moment, until), deleted ones too, oldest change
+        first; overlap, for rows become visible late. Left out is what `not_by` changed
+        last: at any time, or `within` the given times alone.
         """
-        query = queries.contacts_changed_since(moment, until, not_by)
+        query = queries.contacts_changed_since(moment, until, not_by, within)
         rows = self._query(query, payloads.ContactRow, "query Contact", deleted=True)
         return (row.record() for row in rows)
 

@@ -47,14 +47,27 @@ def instant(moment: datetime) -> str:
 
 
 def contacts_changed_since(
-    moment: datetime | None, until: datetime, not_by: str | None
+    moment: datetime | None,
+    until: datetime,
+    not_by: str | None,
+    within: Sequence[tuple[datetime, datetime]] | None = None,
 ) -> str:
     # On SystemModstamp: it is indexed, and moves with automated changes too.
     conditions = [soql("SystemModstamp < {until}", until=until)]
     if moment is not None:
         conditions.insert(0, soql("SystemModstamp >= {moment}", moment=moment))
-    if not_by is not None:
+    if not_by is not None and within is None:
         conditions.append(soql("LastModifiedById != {not_by}", not_by=not_by))
+    conditions += [
+        soql(
+            "(LastModifiedById != {not_by} OR SystemModstamp < {began} "
+            "OR SystemModstamp > {ended})",
+            not_by=not_by,
+            began=began,
+            ended=ended,
+        )
+        for began, ended in (within or ())
+    ]
     return (
         "SELECT Id, Email, IsDeleted, MasterRecordId FROM Contact "  # noqa: S608 -- every condition comes from soql()
         f"WHERE {' AND '.join(conditions)} ORDER BY SystemModstamp, Id"

@@ -193,6 +193,8 @@ class Members:
         values: dict[str, object] = {"contact_id": new_contact}
         if new_contact is None:
             values["contact_link"] = ContactLink.NONE
+            # What the org shows of the link is no longer what was last written.
+            values["fingerprint"] = None
         statement = (
             update(models.Member)
             .where(

@@ -33,6 +33,8 @@ log = logs.logger(__name__)
 # Rows become visible up to ten minutes after the stamp they carry.
 OVERLAP = timedelta(minutes=10)
 PAGE = 1000
+# Beyond any difference between our clock and the org's.
+AHEAD = timedelta(days=1)
 
 
 class MirrorChange(NamedTuple):
@@ -68,9 +70,13 @@ def _refresh_all(ctx: RunContext) -> MirrorChange:
 def _refresh_changed(ctx: RunContext, since: datetime) -> MirrorChange:
     news: list[bytes] = []
     gone: dict[str, str | None] = {}
-    until = ctx.salesforce.server_time or clock.now()
+    # Open at its end: what is read too early is read again, for the next `since` is
+    # the org's time before this query.
     changed = ctx.salesforce.contacts_changed_since(
-        since - OVERLAP, until, not_by=ctx.crm_user
+        since - OVERLAP,
+        clock.now() + AHEAD,
+        not_by=ctx.crm_user,
+        within=ctx.own_writes,
     )
     for page in _chunks(changed, PAGE):
         ctx.checkpoint()
@@ -193,6 +199,7 @@ class ContactFields:
         ]
 
     def _remember(self, contact_id: str, digest: bytes) -> None:
+        self._ctx.wrote_contacts = True
         self._digests.setdefault(self._push.batch_id, {})[contact_id] = digest
 
     def _settle(self, settled: Settled) -> None:

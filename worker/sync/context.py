@@ -14,6 +14,7 @@ from worker.errors import QuotaExhausted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from worker.aurora.client import AuroraClient
@@ -59,12 +60,17 @@ class RunContext:
     samples: list[dict[str, object]] = field(default_factory=list)
     # Contacts whose fields a dry run found to be written.
     would_touch: set[str] = field(default_factory=set)
+    # When earlier runs wrote Contacts, by the org's clock: those changes are our own.
+    # Only then, for other tools may write as the same user.
+    own_writes: list[tuple[datetime, datetime]] = field(default_factory=list)
+    wrote_contacts: bool = False
     # Attempts so far of the failures that this run tries again, by record key.
     attempts: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # A run that was handed over goes on counting where it stood.
         self.counts = Counts(self.run.counts)
+        self.reached = (self.run.progress_done, self.run.progress_total)
 
     @property
     def community(self) -> str:
@@ -120,6 +126,7 @@ class RunContext:
         self.counts.add(outcome, records)
 
     def progress(self, phase: str, done: int, total: int) -> None:
+        self.reached = (done, total)
         at = Progress(done, max(total, done), self.counts.as_dict(), phase)
         self.store.runs.progress(
             self.run.id, at.done, at.total, at.counts, fence=self.fence

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from worker import clock
 from worker.domain.members import LinkChoice, Sighting, choose_link
+from worker.domain.state import MemberState
 from worker.sync.contacts import OVERLAP
 
 if TYPE_CHECKING:
@@ -69,13 +70,18 @@ def relink(
     todo = [
         link
         for link in links.values()
-        if link.member_id not in seen and link.fingerprint is not None
+        if link.member_id not in seen and _is_whole(link)
     ]
     keys = {link.email_key for link in todo if link.email_key}
     found = ctx.store.contacts.by_email(ctx.community, list(keys))
     for link in todo:
         lost = link.member_id in news.unlinked
         _relink(ctx, pages, link, found.get(link.email_key or b"", []), lost=lost)
+
+
+def _is_whole(link: MemberLink) -> bool:
+    """Whether the org holds the profile last sent, so that the link alone differs."""
+    return link.state in (MemberState.SYNCED, MemberState.DELETED)
 
 
 def _relink(
@@ -86,7 +92,7 @@ def _relink(
     *,
     lost: bool,
 ) -> None:
-    sent = link.fingerprint or b""
+    sent = link.sent_fingerprint or b""
     sighting = Sighting(link.deleted, link.email_key, sent)
     # Nothing is created here: that needs the member's names, so a pass does it.
     features = ctx.features.changed("create_new_contact", value=False)

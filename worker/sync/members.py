@@ -14,7 +14,12 @@ from worker.domain.fitting import missing_fields
 from worker.domain.report import Outcome
 from worker.errors import PermissionMissing
 from worker.salesforce.client import api_calls_for
-from worker.sync.contacts import ContactFields, MirrorChange, refresh_mirror
+from worker.sync.contacts import (
+    OVERLAP,
+    ContactFields,
+    MirrorChange,
+    refresh_mirror,
+)
 from worker.sync.context import HandOver
 from worker.sync.delta import Delta, relink
 from worker.sync.full_pass import FullPass
@@ -40,6 +45,11 @@ class MembersStream:
         status = ctx.store.streams.status(ctx.community, ctx.stream)
         self._cursor = dict(status.cursor)
         self._seen: set[int] = set()
+        stored = self._cursor.get("own_writes")
+        ctx.own_writes = [
+            (datetime.fromisoformat(began), datetime.fromisoformat(ended))
+            for began, ended in (stored if isinstance(stored, list) else [])
+        ]
 
     def run(self, *, full: bool) -> None:
         """
@@ -55,6 +65,7 @@ class MembersStream:
         finally:
             pages.close()
         self._follow_up(described)
+        self._note_own_writes()
 
     def _describe(self) -> Mapping[str, DescribedObject]:
         found = self._ctx.salesforce.describe(mapping.COMMUNITY_USER, mapping.CONTACT)
@@ -92,6 +103,7 @@ class MembersStream:
         # The describe just answered, so the org's clock is known.
         now = ctx.salesforce.server_time or clock.now()
         stored = self._cursor.get("contacts")
+        self._began = now
         self._contacts_at: object = now.isoformat()
         if not ctx.features.link_contacts:
             self._contacts_at = None
@@ -103,6 +115,15 @@ class MembersStream:
             self._save({"contacts": self._contacts_at})
             return MirrorChange()
         return refresh_mirror(ctx, datetime.fromisoformat(str(stored)))
+
+    def _note_own_writes(self) -> None:
+        ctx, now = self._ctx, self._ctx.salesforce.server_time
+        if not ctx.wrote_contacts or now is None:
+            return
+        # Earlier ones no longer matter once the overlap cannot reach them.
+        kept = [times for times in ctx.own_writes if times[1] > self._began - OVERLAP]
+        windows = [*kept, (self._began, now)]
+        self._save({"own_writes": [[a.isoformat(), b.isoformat()] for a, b in windows]})
 
     def _retry_failures(self, pages: MemberPages) -> None:
         ctx = self._ctx

@@ -67,6 +67,7 @@ class NewContacts:
             CONTACT_KEY,
             [dict(zip(self._builder.columns, row, strict=True)) for row in rows],
         )
+        ctx.wrote_contacts = True
         made = {r.key: r.record_id for r in results if r.ok and r.record_id}
         refused += [result for result in results if not result.ok]
         self._record(rows, made, first)

@@ -9,8 +9,8 @@ from worker import clock
 from worker.domain.backoff import ATTEMPTS, wait_after
 from worker.domain.report import Outcome
 from worker.domain.state import Event, ParkedRecord
-from worker.errors import RecordGone, RetryLater, StopRun
-from worker.salesforce.responses import family_of
+from worker.errors import RecordGone, RemoteError, RetryLater, StopRun
+from worker.salesforce.responses import UNPROCESSED, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from worker.domain.records import RowResult
     from worker.sync.context import RunContext
-
-UNPROCESSED = "UNPROCESSED"
 
 
 def park_refused(
@@ -34,7 +32,7 @@ def park_refused(
     parked, stop = [], None
     for record_key, result in refused:
         code = result.code or ""
-        family = family_of(code)
+        family = family_of(code, result.detail)
         if issubclass(family, StopRun):
             stop = family(
                 "salesforce",
@@ -44,7 +42,7 @@ def park_refused(
                 detail="the org refuses every such row; `aurora-sync doctor` names "
                 "what is missing",
             )
-        again = _next_try(ctx, record_key, code)
+        again = _next_try(ctx, record_key, code, family)
         ctx.count(Outcome.DEFERRED if again else Outcome.FAILED)
         parked.append(
             ParkedRecord(
@@ -82,9 +80,10 @@ def park(ctx: RunContext, records: Sequence[ParkedRecord]) -> None:
     )
 
 
-def _next_try(ctx: RunContext, record_key: str, code: str) -> datetime | None:
+def _next_try(
+    ctx: RunContext, record_key: str, code: str, family: type[RemoteError]
+) -> datetime | None:
     """Return when to try again by itself; None leaves it to a person."""
-    family = family_of(code)
     if code != UNPROCESSED and not issubclass(family, RetryLater | RecordGone):
         return None
     attempts = ctx.attempts.get(record_key, 0) + 1

@@ -11,7 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from worker import logs
-from worker.errors import ContractBroken, RemoteUnavailable
+from worker.errors import RemoteUnavailable
+from worker.salesforce.bulk import job_failure
 from worker.salesforce.csvfile import CsvFile, Unchanged
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ WAITING = 2
 # A row that another transaction held is sent again this often within the batch.
 LOCK_RETRIES = 2
 LOCKED = "UNABLE_TO_LOCK_ROW"
-UNPROCESSED = "UNPROCESSED"
 
 
 class Target(NamedTuple):
@@ -244,18 +244,13 @@ def job_outcome(
 ) -> Settled:
     """
     Read what became of a finished job's rows; the ids of those created are read as
-    they are asked for. Raises ContractBroken when the job failed before any row.
+    they are asked for. Raises what the job's failure means when it did no row.
     """
     ingest = ctx.salesforce.ingest
     if info.state != "JobComplete" and not info.processed:
-        raise ContractBroken(
-            "salesforce", "bulk.job", code=info.state, detail=info.error or info.id
-        )
+        raise job_failure(info)
     failed = list(ingest.failed(info.id, key_column)) if info.failed else []
     if info.state != "JobComplete":
-        failed += [
-            result._replace(code=UNPROCESSED)
-            for result in ingest.unprocessed(info.id, key_column)
-        ]
+        failed += ingest.unprocessed(info.id, key_column)
     created = (r for r in ingest.successful(info.id, key_column) if r.created)
     return Settled(batch_id, info.processed, failed, created)

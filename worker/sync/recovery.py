@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from worker import logs
 from worker.domain.mapping import COMMUNITY_USER_KEY
 from worker.domain.state import Batch, BatchPurpose
-from worker.errors import ContractBroken, RecordGone
+from worker.errors import RecordGone, StopRun
 from worker.sync.push import job_outcome
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def _settle(ctx: RunContext, pages: MemberPages, batch: Batch) -> str:
         pages.settle(outcome, creating=True)
     except RecordGone:
         return "gone"
-    except ContractBroken:
+    except StopRun as error:
+        log.warning("batch.job_failed", batch=batch.id, code=error.code)
         return "job_failed"
     ctx.store.batches.done(batch.id)
     return "done"
