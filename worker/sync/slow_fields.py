@@ -6,6 +6,7 @@ changed members alone, within a budget of calls, after all the rest has been wri
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from worker import logs
@@ -20,8 +21,9 @@ from worker.errors import PermissionMissing, RetryLater
 from worker.sync.parking import park_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from worker.aurora.client import AuroraClient
     from worker.domain.records import DescribedObject, SlowFields
     from worker.domain.state import MemberLink
     from worker.sync.context import RunContext
@@ -51,10 +53,10 @@ def push_slow_fields(ctx: RunContext, described: DescribedObject) -> None:
         (number, None) for number in due if number not in set(written)
     ]
     ctx.store.members.slow_done(ctx.community, early)
-    fetched = ctx.aurora.slow_fields(written, calls=settings.slow_field_calls)
-    for page in _patiently(fetched):
+    fetched = _fetch(ctx, written)
+    for start in range(0, len(fetched), PAGE):
         ctx.checkpoint()
-        fields.write(page, known)
+        fields.write(fetched[start : start + PAGE], known)
     ctx.extra["slow_fields_waiting"] = ctx.store.members.slow_waiting(ctx.community)
 
 
@@ -62,20 +64,26 @@ def _is_there(link: MemberLink | None) -> bool:
     return link is not None and link.community_user_id is not None
 
 
-def _patiently(fetched: Iterator[SlowFields]) -> Iterator[list[SlowFields]]:
-    """Yield what came in pages; end quietly where the community wants no more."""
-    while True:
-        page: list[SlowFields] = []
-        try:
-            page.extend(itertools.islice(fetched, PAGE))
-        except (RetryLater, PermissionMissing) as error:
-            log.warning("slow_fields.deferred", code=error.code, status=error.status)
-            if page:
-                yield page
-            return
-        if not page:
-            return
-        yield page
+def _fetch(ctx: RunContext, ids: list[int]) -> list[SlowFields]:
+    """Fetch with as many readers as a full pass has; each gets its share of calls."""
+    readers = min(ctx.settings.aurora.parallel_reads, len(ids))
+    if not readers:
+        return []
+    calls = ctx.settings.aurora.slow_field_calls // readers
+    shares = [ids[reader::readers] for reader in range(readers)]
+    with ThreadPoolExecutor(readers, thread_name_prefix="slow") as pool:
+        shared = pool.map(lambda share: _patiently(ctx.aurora, share, calls), shares)
+        return list(itertools.chain.from_iterable(shared))
+
+
+def _patiently(aurora: AuroraClient, ids: list[int], calls: int) -> list[SlowFields]:
+    """Return what came; end quietly where the community wants no more."""
+    came: list[SlowFields] = []
+    try:
+        came.extend(aurora.slow_fields(ids, calls=calls))
+    except (RetryLater, PermissionMissing) as error:
+        log.warning("slow_fields.deferred", code=error.code, status=error.status)
+    return came
 
 
 class _SlowPush:
