@@ -181,7 +181,9 @@ def _check_deploy_status(call: Call, request: Request) -> Answer:
 
 def _cancel_deploy(call: Call, request: Request) -> Answer:
     _enter(call, request)
-    deploy = call.services.deploys.get(request.text("String").strip())
+    deploy = call.services.deploys.get(
+        (request.text("String") or request.text("id")).strip()
+    )
     call.services.deploys.cancel(deploy)
     result = {"done": True, "id": deploy.id}
     return soap.answer("cancelDeploy", METADATA, result)
@@ -228,6 +230,21 @@ def _list_metadata(call: Call, request: Request) -> Answer:
     return soap.raw_answer("listMetadata", METADATA, inner)
 
 
+def _read_metadata(call: Call, request: Request) -> Answer:
+    """Answer what was deployed, as it was deployed; a name unknown gives no record."""
+    _enter(call, request)
+    kind = request.text("type").strip()
+    if kind not in ("CustomObject", "PermissionSet"):
+        return _missing(f"readMetadata() of {kind}")
+    records = [
+        f'<records xsi:type="{kind}">{body}</records>'
+        for name in request.texts("fullNames")
+        if (body := call.services.deploys.source_of(kind, name))
+    ]
+    inner = f"<result>{''.join(records)}</result>"
+    return soap.raw_answer("readMetadata", METADATA, inner)
+
+
 def _file_properties(call: Call, kind: str, name: str, found: str) -> dict[str, object]:
     user = call.services.org.get("User", call.services.org.admin_id) or {}
     folder, suffix = next(
@@ -260,4 +277,5 @@ _METADATA: dict[str, Operation] = {
     "cancelDeploy": _cancel_deploy,
     "describeMetadata": _describe_metadata,
     "listMetadata": _list_metadata,
+    "readMetadata": _read_metadata,
 }

@@ -6,6 +6,9 @@ put in place whole, or in its sound parts, or not at all.
 import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
+from xml.sax.saxutils import escape
+
+from lxml import etree
 
 from worker.sandbox.salesforce.errors import not_found
 from worker.sandbox.salesforce.ids import normalise
@@ -17,7 +20,12 @@ from worker.sandbox.salesforce.metadata.installing import (
     install_permission_set,
     name_field_of,
 )
-from worker.sandbox.salesforce.metadata.package import Component, Problem, read
+from worker.sandbox.salesforce.metadata.package import (
+    Component,
+    Problem,
+    own_parts,
+    read,
+)
 from worker.sandbox.salesforce.org import Org
 from worker.sandbox.salesforce.schema import Field
 from worker.sandbox.salesforce.standard import system_fields
@@ -119,6 +127,23 @@ class Deploys:
         if found is None:
             raise not_found()
         return found
+
+    def source_of(self, kind: str, name: str) -> str:
+        """The XML of a deployed component, an object's fields included."""
+        held = self.installed.get((kind, name))
+        if held is None and (
+            kind != "CustomObject" or name.lower() not in self._org.types
+        ):
+            return ""
+        own = [] if held is None else own_parts(held[0])
+        fields = [
+            c.element
+            for (part, full_name), (c, _) in self.installed.items()
+            if part == "CustomField" and kind == "CustomObject"
+            if full_name.startswith(f"{name}.") and c.element is not None
+        ]
+        parts = [etree.tostring(p, with_tail=False).decode() for p in own + fields]
+        return f"<fullName>{escape(name)}</fullName>{''.join(parts)}"
 
     async def work(self, deploy: Deploy) -> None:
         """Bring a deploy to its end; polls in between see it on its way."""

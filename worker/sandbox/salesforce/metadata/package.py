@@ -85,8 +85,7 @@ class Component:
             return ""
         own = [
             etree.tostring(part, method="c14n", with_tail=False)
-            for part in self.element
-            if self.kind != "CustomObject" or local(part) not in PARTS
+            for part in own_parts(self)
         ]
         return hashlib.sha256(
             b"".join(sorted(b"".join(p.split()) for p in own))
@@ -124,6 +123,17 @@ def parse_xml(data: bytes) -> etree._Element:
     """Parse without entities and without the network."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
     return etree.fromstring(data, parser)
+
+
+def own_parts(component: Component) -> list[etree._Element]:
+    """The elements of a component that are no components themselves."""
+    if component.element is None:
+        return []
+    return [
+        part
+        for part in component.element.iterchildren("{*}*")
+        if component.kind != "CustomObject" or local(part) not in PARTS
+    ]
 
 
 def read(data: bytes) -> Package:
