@@ -36,6 +36,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.e2e)
 
 
+@pytest.fixture(name="wait_until", scope="session")
+def _wait_until():
+    return wait_until
+
+
 def wait_until(condition: Callable[[], Any], within_s: float = 40) -> Any:
     deadline = time.monotonic() + within_s
     while not (found := condition()):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 MEMBERS = 1500
 
 
-def test_all_members_arrive_once_although_their_worker_was_killed(bare):
+def test_all_members_arrive_once_although_their_worker_was_killed(bare, wait_until):
     bare.latency(150)
     bare.start()
-    wait_for_the_middle(bare)
+    wait_until(lambda: 0 < bare.records() < MEMBERS)
 
     os.kill(bare.process("worker"), signal.SIGKILL)
     bare.latency(0)
@@ -22,10 +21,3 @@ def test_all_members_arrive_once_although_their_worker_was_killed(bare):
     assert states == ["succeeded", "interrupted"]
     assert last["trigger"] == "interval"
     assert bare.differences() == []
-
-
-def wait_for_the_middle(installation) -> None:
-    deadline = time.monotonic() + 40
-    while not 0 < (records := installation.records()) < MEMBERS:
-        assert time.monotonic() < deadline, f"{records} records, never some of them"
-        time.sleep(0.05)

@@ -16,12 +16,17 @@ def built():
 
 
 @pytest.fixture
-def process(settings, built):
-    def build():
-        built.append(bootstrap.build(settings))
+def sent():
+    return []
+
+
+@pytest.fixture
+def process(settings, built, sent):
+    def build(send):
+        built.append(bootstrap.build(settings, send=send))
         return built[-1]
 
-    made = WorkerProcess(build)
+    made = WorkerProcess(build, sent.append)
     yield made
     made.close()
 
@@ -63,3 +68,17 @@ def test_runs_hear_that_the_process_ends(process):
     process.stop(sig="SIGTERM", how="Warm")
 
     assert (before, process.is_stopping()) == (False, True)
+
+
+def test_what_an_ending_process_hands_over_is_sent_once_it_takes_nothing_in(
+    process, sent
+):
+    process.send("run-1")
+    process.stop()
+    process.send("run-2")
+    before = list(sent)
+
+    process.close()
+    process.close()
+
+    assert (before, sent) == (["run-1"], ["run-1", "run-2"])

@@ -28,17 +28,33 @@ CHATTERERS = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 class WorkerProcess:
     """Services shared by the threads of one process; made at the first need."""
 
-    def __init__(self, build: Callable[[], Services]) -> None:
+    def __init__(
+        self,
+        build: Callable[[Callable[[str], None]], Services],
+        send: Callable[[str], None],
+    ) -> None:
         self._build = build
+        self._send = send
+        self._begin()
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._services: Services | None = None
         self._stopping = False
+        self._handed_over: list[str] = []
 
     def services(self) -> Services:
         with self._lock:
             if self._services is None:
-                self._services = self._build()
+                self._services = self._build(self.send)
             return self._services
+
+    def send(self, run_id: str) -> None:
+        """Wake a worker, but never this one while it ends: it would hand over again."""
+        if self._stopping:
+            self._handed_over.append(run_id)
+        else:
+            self._send(run_id)
 
     def is_stopping(self) -> bool:
         """Say whether the process ends: a run asks between batches and hands over."""
@@ -50,13 +66,15 @@ class WorkerProcess:
 
     def forked(self, **_: object) -> None:
         """Drop, without closing, what the parent of a prefork child holds."""
-        self._lock = threading.Lock()
-        self._services = None
-        self._stopping = False
+        self._begin()
 
     def close(self, **_: object) -> None:
+        """Send what was handed over, now that nothing is taken in; close the rest."""
         with self._lock:
             services, self._services = self._services, None
+            handed_over, self._handed_over = self._handed_over, []
+        for run_id in handed_over:
+            self._send(run_id)
         if services is not None:
             services.close()
 
@@ -73,7 +91,7 @@ def _configure_logs(**_: object) -> None:
     configure_logs(app.settings)
 
 
-process = WorkerProcess(lambda: bootstrap.build(app.settings, send=send_run))
+process = WorkerProcess(lambda send: bootstrap.build(app.settings, send=send), send_run)
 
 # A receiver of this signal keeps Celery from setting up logs of its own.
 signals.setup_logging.connect(_configure_logs, weak=False)
