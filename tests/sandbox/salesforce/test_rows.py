@@ -329,3 +329,12 @@ def test_converting_a_lead_makes_a_contact(org):
 
     assert org.get("Contact", contact)["Email"] == "l@x.example"
     assert org.get("Lead", lead)["ConvertedAccountId"] == account
+
+
+def test_assigns_a_permission_set_once(client, things):
+    (held,) = things.find("PermissionSet", Name="Things")
+    body = {"PermissionSetId": held["Id"], "AssigneeId": things.admin_id}
+
+    answer = client.post("sobjects/PermissionSetAssignment", body)
+
+    assert codes(answer) == [("DUPLICATE_VALUE", [])]

@@ -6,6 +6,7 @@ org; waiting (latency faults) never holds up the others.
 """
 
 import asyncio
+import gzip
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import format_datetime
@@ -40,6 +41,10 @@ _QUOTA_GONE = RequestRefused(
     "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403
 )
 
+_TOO_LARGE = RequestRefused(
+    "REQUEST_ENTITY_TOO_LARGE", "The request is larger than 150 MB", status=413
+)
+
 
 class Front:
     """The ASGI application of one sandbox."""
@@ -52,7 +57,10 @@ class Front:
         if scope["type"] != "http":
             return
         body = await _read(receive)
-        call = _call(self._services, scope, body)
+        call = _call(self._services, scope, body or b"")
+        if body is None:
+            await _reply(call, refusal(_TOO_LARGE), send)
+            return
         if call.path.startswith("/_sandbox"):
             await _reply(call, self._answer(call), send)
             return
@@ -207,6 +215,8 @@ def _call(services: Services, scope: Message, body: bytes) -> Call:
         name.decode("latin-1").lower(): value.decode("latin-1")
         for name, value in scope["headers"]
     }
+    if headers.get("content-encoding", "").lower() == "gzip":
+        body = gzip.decompress(body)
     raw_path = scope.get("raw_path") or scope["path"].encode()
     host = headers.get("host", "localhost")
     return Call(
@@ -220,7 +230,8 @@ def _call(services: Services, scope: Message, body: bytes) -> Call:
     )
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive) -> bytes | None:
+    """Read the body to its end; None when it is larger than the vendor takes."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -230,7 +241,7 @@ async def _read(receive: Receive) -> bytes:
         if size <= _LARGEST_BODY:
             chunks.append(chunk)
         if not message.get("more_body"):
-            return b"".join(chunks)
+            return b"".join(chunks) if size <= _LARGEST_BODY else None
 
 
 async def _reply(call: Call, answer: Answer, send: Send) -> None:

@@ -36,6 +36,8 @@ def before_save(
         _name_person(form, row)
     elif name == "Case":
         _settle_case(org, form, row, before, caller)
+    elif name == "PermissionSetAssignment" and before is None:
+        _refuse_second_assignment(org, form, row)
     if name in org.duplicate_rules and not caller.allow_duplicates:
         _refuse_duplicates(org, form, row, before)
 
@@ -43,6 +45,18 @@ def before_save(
 def _name_person(form: "Form", row: Row) -> None:
     parts = (row[form.slot("FirstName")], row[form.slot("LastName")])
     row[form.slot("Name")] = " ".join(str(part) for part in parts if part)
+
+
+def _refuse_second_assignment(org: "OrgState", form: "Form", row: Row) -> None:
+    set_id, assignee = (form.slot(n) for n in ("PermissionSetId", "AssigneeId"))
+    for held in org.tables[form.of.name].find(assignee, row[assignee]):
+        if held[set_id] == row[set_id]:
+            raise Refused(
+                "DUPLICATE_VALUE",
+                "duplicate value found: PermissionSetAssignment duplicates value on "
+                f"record with id: {str(held[ID])[:15]}",
+                (),
+            )
 
 
 def _settle_case(

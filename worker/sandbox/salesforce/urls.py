@@ -207,6 +207,12 @@ URLS: tuple[Url, ...] = (
     Url("POST", f"{DATA}/composite/batch", "batch", composite.batch),
     # The Tooling API, in part
     Url("GET", f"{DATA}/tooling/query", "tooling", tooling.run_query),
+    Url(
+        "GET",
+        f"{DATA}/tooling/sobjects/SourceMember/describe",
+        "tooling",
+        tooling.source_member,
+    ),
     # The sandbox itself
     _free("GET", "/_sandbox", "sandbox", control.page),
     _free("POST", "/_sandbox/faults", "sandbox", control.add_fault),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from worker.sandbox.salesforce.errors import RequestRefused
+from worker.sandbox.salesforce.errors import RequestRefused, not_found
 from worker.sandbox.salesforce.exchange import Answer, Call
 from worker.sandbox.salesforce.handlers import query
 from worker.sandbox.salesforce.schema import Field, ObjectType
@@ -28,6 +28,12 @@ def run_query(call: Call) -> Answer:
     if name == "fielddefinition":
         return _page(call, parsed, "FieldDefinition", _fields(call, parsed))
     return query.query(call)
+
+
+def source_member(call: Call) -> Answer:
+    """Answer as an org without source tracking: there is no such object."""
+    del call
+    raise not_found()
 
 
 def _page(call: Call, parsed: Query, kind: str, entries: Iterable[Entry]) -> Answer:
