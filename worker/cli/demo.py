@@ -81,7 +81,7 @@ def _main_job(svc: Services, scene: Stage, members: int) -> Exit:
     rounds = []
     for title, run in _rounds(svc, scene, members):
         rounds.append((title, run))
-        code = here.exit_of(svc, run)
+        code = here.exit_of(run)
         if code > Exit.SOME_FAILED:
             _show_rounds(rounds)
             return code

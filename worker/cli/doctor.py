@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from worker.bootstrap import Services
+    from worker.domain.feature_settings import FeatureSettings
     from worker.sync.findings import Finding
 
 
@@ -27,7 +28,7 @@ def doctor(*, as_json: screen.AsJson = False) -> None:
     settings = load_settings()
     quiet(settings)
     found = []
-    # Without `prepare`: the doctor changes nothing, the database's tables neither.
+    # Not opened as by other commands: an old database is to be told of, not mended.
     with services(settings) as svc:
         for finding in findings(svc):
             found.append(finding)
@@ -43,10 +44,16 @@ def doctor(*, as_json: screen.AsJson = False) -> None:
 
 def findings(svc: Services) -> Iterator[Finding]:
     """Examine what these services are made of."""
+
+    def features() -> FeatureSettings:
+        # Tokens hang on the community's row; asked for once the tables are right.
+        svc.prepare()
+        return current_settings(svc.store, svc.community)
+
     patient = Patient(
         settings=svc.settings,
         database=svc.database,
-        features=lambda: current_settings(svc.store, svc.community),
+        features=features,
         aurora=svc.aurora,
         salesforce=svc.salesforce,
     )

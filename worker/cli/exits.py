@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import typer
+from sqlalchemy.exc import OperationalError
 from typer.core import TyperGroup
 
 from worker.errors import (
@@ -19,10 +20,15 @@ from worker.errors import (
     RemoteError,
     WorkerError,
 )
-from worker.sync.cures import cure_of
+from worker.sync.cures import cure_for
 
 if TYPE_CHECKING:
     from typing import NoReturn
+
+
+NO_DATABASE = (
+    "SYNC_DATABASE_URL: the database does not answer; see `aurora-sync doctor`"
+)
 
 
 class Exit(IntEnum):
@@ -41,26 +47,36 @@ class Exit(IntEnum):
 
 def exit_for(error: WorkerError) -> Exit:
     """Return the exit code of an error that ended the command."""
-    match error:
-        case ConfigurationError():
-            return Exit.WRONG_USE
-        case AlreadyRunning() | LeaseLost():
-            return Exit.ALREADY_RUNNING
-        # Nobody refused: the worker stopped itself and asks a person.
-        case BreakerTripped():
-            return Exit.SOME_FAILED
-        case RemoteError():
-            return Exit.REFUSED
-        case _:
-            return Exit.SOME_FAILED
+    return exit_for_kind(type(error))
+
+
+def exit_for_kind(kind: type[WorkerError]) -> Exit:
+    """Return the exit code of an error of which only the class is known."""
+    return next((code for family, code in _CODES if issubclass(kind, family)))
+
+
+_CODES: tuple[tuple[type[WorkerError], Exit], ...] = (
+    (ConfigurationError, Exit.WRONG_USE),
+    (AlreadyRunning, Exit.ALREADY_RUNNING),
+    (LeaseLost, Exit.ALREADY_RUNNING),
+    # Nobody refused: the worker stopped itself and asks a person.
+    (BreakerTripped, Exit.SOME_FAILED),
+    (RemoteError, Exit.REFUSED),
+    (WorkerError, Exit.SOME_FAILED),
+)
 
 
 def explain(error: WorkerError) -> list[str]:
     """Return the lines that tell a person what is wrong and what cures it."""
     if isinstance(error, ConfigurationError):
         return list(error.problems)
-    cure = cure_of(error)
-    return [f"{error}; {cure}" if cure else str(error)]
+    return [cured(str(error), type(error), str(getattr(error, "service", "")))]
+
+
+def cured(text: str, kind: type[WorkerError], service: str) -> str:
+    """Return an error's text with its cure, unless it names one itself."""
+    cure = "" if "aurora-sync " in text else cure_for(kind, service)
+    return f"{text}; {cure}" if cure else text
 
 
 def fail(message: str, code: Exit) -> NoReturn:
@@ -79,3 +95,7 @@ class Commands(TyperGroup):
             for line in explain(error):
                 print(f"error: {line}", file=sys.stderr)
             raise typer.Exit(exit_for(error)) from error
+        except OperationalError as error:
+            # Without its text: that holds statements and addresses.
+            print(f"error: {NO_DATABASE}", file=sys.stderr)
+            raise typer.Exit(Exit.WRONG_USE) from error

@@ -9,10 +9,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from worker import clock
-from worker.cli.exits import Exit
+from worker import clock, errors
+from worker.cli.exits import Exit, exit_for_kind
 from worker.cli.progress import shown
-from worker.domain.report import RunReport
+from worker.domain.report import Progress, RunReport
 from worker.domain.state import Run, RunState
 from worker.sync.report import ACTIVE, run_view
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from worker.bootstrap import Services
-    from worker.domain.report import Progress
+    from worker.errors import WorkerError
 
 # A run that another process took over is looked at this often.
 LOOK_EVERY_S = 0.5
@@ -49,9 +49,7 @@ def perform(svc: Services, run: Run, *, title: str, quiet: bool = False) -> RunR
 
 
 def _watch(run: Run, show: Callable[[Progress], None]) -> None:
-    from worker.domain.report import Progress as Seen  # noqa: PLC0415
-
-    show(Seen(run.progress_done, run.progress_total, run.counts, "elsewhere"))
+    show(Progress(run.progress_done, run.progress_total, run.counts, "elsewhere"))
     time.sleep(LOOK_EVERY_S)
 
 
@@ -104,14 +102,19 @@ def contract(report: RunReport) -> dict[str, Any]:
     }
 
 
-def exit_of(svc: Services, report: RunReport) -> Exit:
+def exit_of(report: RunReport) -> Exit:
     """Return the exit code of a finished run."""
     if report.state == RunState.SUCCEEDED:
         return Exit.SOME_FAILED if report.counts.get("failed") else Exit.FINE
-    run = svc.store.runs.get(report.run)
-    code = run.error_code if run else None
     if report.state == RunState.INTERRUPTED:
         # Its stream was taken over by another run.
         return Exit.ALREADY_RUNNING
-    # Nobody refused: a person stopped it, or it stopped itself to ask one.
-    return Exit.SOME_FAILED if code in {"breaker", "interrupted"} else Exit.REFUSED
+    kind = kind_of(report)
+    # Without a kind it was a person who stopped it.
+    return exit_for_kind(kind) if kind else Exit.SOME_FAILED
+
+
+def kind_of(report: RunReport) -> type[WorkerError] | None:
+    """Return the class of the error that ended the run."""
+    kind: type[WorkerError] | None = getattr(errors, report.error_kind or "", None)
+    return kind

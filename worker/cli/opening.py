@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -35,3 +36,6 @@ def quiet(settings: Settings) -> None:
     chosen = "log_level" in settings.model_fields_set
     level = settings.log_level if chosen else "warning"
     logs.configure(log_format=settings.log_format, level=level)
+    if not chosen:
+        # It tells of each connection tried again; the command tells how that ended.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)

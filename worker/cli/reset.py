@@ -10,7 +10,7 @@ import typer
 from worker.cli import here, screen
 from worker.cli.exits import Exit, fail
 from worker.cli.opening import opened
-from worker.cli.sync import tell
+from worker.cli.sync import complain, tell
 from worker.domain.records import Stream  # noqa: TC001 -- typer reads the annotation
 from worker.domain.state import RunKind, RunState, RunTrigger
 
@@ -53,7 +53,7 @@ def reset(
             if not (yes or _agreed()):
                 fail("nothing was removed", Exit.SOME_FAILED)
             report = _run(svc, stream, contacts=contacts, dry_run=False, quiet=as_json)
-        code = here.exit_of(svc, report)
+        code = here.exit_of(report)
     _tell(report, counted, as_json=as_json)
     raise typer.Exit(code)
 
@@ -80,8 +80,7 @@ def _tell(report: RunReport, counted: RunReport, *, as_json: bool) -> None:
         return
     counts = {name: counted.extra.get(name, 0) for name in _COUNTED}
     screen.print_json({**here.contract(report), **counts})
-    if report.error:
-        print(f"error: {report.error}", file=sys.stderr)
+    complain(report)
 
 
 def _agreed() -> bool:

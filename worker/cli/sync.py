@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worker.cli import here, screen
+from worker.cli.exits import cured
 from worker.cli.opening import opened
 from worker.domain.records import Stream  # noqa: TC001 -- typer reads the annotation
 from worker.domain.state import RunKind, RunTrigger
@@ -40,7 +41,7 @@ def sync(
             force=force,
         )
         report = here.perform(svc, run, title=f"sync {stream}", quiet=as_json)
-        code = here.exit_of(svc, report)
+        code = here.exit_of(report)
     tell(report, as_json=as_json)
     raise typer.Exit(code)
 
@@ -51,8 +52,17 @@ def tell(report: RunReport, *, as_json: bool) -> None:
         screen.print_json(here.contract(report))
     else:
         _print(report)
-    if report.error:
-        print(f"error: {report.error}", file=sys.stderr)
+    complain(report)
+
+
+def complain(report: RunReport) -> None:
+    """Say on stderr what ended the run, in one line with the way to its cure."""
+    if not report.error:
+        return
+    kind = here.kind_of(report)
+    service = report.error.partition(" ")[0]
+    line = cured(report.error, kind, service) if kind else report.error
+    print(f"error: {line}", file=sys.stderr)
 
 
 def _print(report: RunReport) -> None:

@@ -49,10 +49,13 @@ _ANY_SERVICE: dict[type[WorkerError], str] = {
 
 
 def cure_of(error: WorkerError) -> str:
-    """Return what to do about `error`; empty where its own text has to say it."""
+    """Return what to do about `error`; empty where its own text says it."""
     # Adapters put the cure into the detail where only they know it.
     if "aurora-sync " in str(error):
         return ""
-    kind = type(error)
-    service = str(getattr(error, "service", ""))
+    return cure_for(type(error), str(getattr(error, "service", "")))
+
+
+def cure_for(kind: type[WorkerError], service: str) -> str:
+    """Return what to do about an error of which only class and service are known."""
     return _CURES.get((kind, service)) or _ANY_SERVICE.get(kind, "")

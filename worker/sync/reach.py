@@ -72,7 +72,9 @@ def broker_problem(settings: Settings) -> str:
             settings.broker_url, connect_timeout=limit_s
         )
         with broker:
-            broker.ensure_connection(max_retries=1, interval_start=0, timeout=limit_s)
+            broker.ensure_connection(  # type: ignore[no-untyped-call]  # the same
+                max_retries=1, interval_start=0, timeout=limit_s
+            )
     except (BrokerUnreachable, OSError) as error:
         return f"does not answer ({type(error).__name__})"
     return ""
