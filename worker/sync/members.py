@@ -68,8 +68,15 @@ class MembersStream:
         self._note_own_writes()
 
     def _describe(self) -> Mapping[str, DescribedObject]:
-        found = self._ctx.salesforce.describe(mapping.COMMUNITY_USER, mapping.CONTACT)
-        require_fields(found)
+        describe = self._ctx.salesforce.describe
+        names = (mapping.COMMUNITY_USER, mapping.CONTACT)
+        found = describe(*names)
+        try:
+            require_fields(found)
+        except PermissionMissing:
+            # What is remembered may be older than the deploy that brought the cure.
+            found = describe(*names, fresh=True)
+            require_fields(found)
         return found
 
     def _pass(self, pages: MemberPages, *, full: bool) -> None:
