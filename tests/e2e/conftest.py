@@ -41,7 +41,7 @@ def _wait_until():
     return wait_until
 
 
-def wait_until(condition: Callable[[], Any], within_s: float = 40) -> Any:
+def wait_until(condition: Callable[[], Any], within_s: float = 90) -> Any:
     deadline = time.monotonic() + within_s
     while not (found := condition()):
         if time.monotonic() > deadline:

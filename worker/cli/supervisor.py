@@ -25,7 +25,7 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 # Whoever lived this long is well: its next death is met with the first pause again.
 WELL_AFTER_S = 60.0
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 60.0
 # An exit code that no restart will change.
 WRONG_SETTINGS = Exit.WRONG_USE
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
