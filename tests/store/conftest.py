@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
 
+from worker import clock
 from worker.database import Database
 from worker.domain.state import ConnectionStatus, RunKind, RunTrigger
 from worker.secrets import SecretBox
@@ -42,29 +43,14 @@ def store(database, box):
 
 @pytest.fixture
 def later(database_url, box):
-    """The same store as it will be some time from now, by the database's clock."""
-    opened = []
+    """Give the same store as it will be after some time, by the database's clock."""
+    with ExitStack() as opened:
 
-    def at(after: timedelta) -> Store:
-        base = Database(database_url)
-        opened.append(base)
-        with base.read() as connection:
-            now = connection.execute(models_now(base)).scalar_one()
-        shifted = Database(database_url, now=lambda: now + after)
-        opened.append(shifted)
-        return Store(shifted, box)
+        def after(wait: timedelta) -> Store:
+            ahead = Database(database_url, now=lambda: clock.now() + wait)
+            return Store(opened.enter_context(closing(ahead)), box)
 
-    yield at
-    for each in opened:
-        each.close()
-
-
-def models_now(database):
-    from sqlalchemy import select, type_coerce  # noqa: PLC0415
-
-    from models.base import Instant  # noqa: PLC0415
-
-    return select(type_coerce(database.now(), Instant()))
+        yield after
 
 
 @pytest.fixture

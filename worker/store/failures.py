@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, case, cast, exists, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 
 import models
 from worker import clock
@@ -27,9 +37,9 @@ if TYPE_CHECKING:
     from worker.database import Database, Insert
 
 _COLUMNS = columns(models.Failure, Failure)
-# Written as in the index: SQLite does not match a bound value with it.
+# Written as in the index: the planners do not match a bound value with it.
 _OPEN = text("state = 'open'")
-_IS_OPEN = models.Failure.state == FailureState.OPEN
+_IS_OPEN = models.Failure.state == literal_column("'open'")
 _MEMBER = "member:"
 # From the key to the id, not the other way: the members are found by their index.
 _MEMBER_ID = case(
