@@ -71,7 +71,9 @@ class Table:
         self.indexes: dict[int, Index] = {}
         # What queries see of a row until the moment it becomes visible (late_rows).
         self.shadows: dict[str, tuple[float, Row | None]] = {}
-        self.last_stamp = ""
+        # Ids are given out in order; only what comes back from the bin breaks it.
+        self.is_in_order = True
+        self._newest = ""
         for field in of.fields.values():
             self.add_field(field)
 
@@ -119,6 +121,10 @@ class Table:
 
     def add(self, row: Row) -> None:
         row_id = str(row[ID])
+        if row_id < self._newest:
+            self.is_in_order = False
+        else:
+            self._newest = row_id
         self.rows[row_id] = row
         for slot, index in self.indexes.items():
             index.add(row[slot], row_id)

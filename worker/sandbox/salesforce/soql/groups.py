@@ -189,9 +189,9 @@ _REDUCERS: dict[str, Callable[[list[Value]], Value]] = {
 
 def ordered(items: list[T], read: Callable[[T], Value], order: Order) -> list[T]:
     """Sort stably by one key; nulls come first unless asked otherwise."""
-    pairs = [(read(item), item) for item in items]
-    missing = [item for key, item in pairs if key is None]
-    present = [pair for pair in pairs if pair[0] is not None]
-    present.sort(key=lambda pair: pair[0], reverse=order.descending)  # type: ignore[arg-type, return-value] # one type a field
-    held = [item for _, item in present]
+    held, missing = items, list[T]()
+    if None in map(read, items):
+        missing = [item for item in items if read(item) is None]
+        held = [item for item in items if read(item) is not None]
+    held = sorted(held, key=read, reverse=order.descending)  # type: ignore[arg-type] # one type a field
     return held + missing if order.nulls_last else missing + held

@@ -121,7 +121,11 @@ class _Run:
         return {read(row) for row in self._matching(inner, scope)} - {None}
 
     def _ordered(self, query: Query, scope: Scope, rows: list[Row]) -> list[Row]:
-        for order in reversed(query.orders):
+        orders = query.orders
+        in_order = scope.table.is_in_order and not self._deleted
+        if len(orders) == 1 and _is_by_id(orders[0]) and in_order:
+            return rows
+        for order in reversed(orders):
             rows = ordered(rows, self._key(scope, order), order)
         return rows
 
@@ -141,6 +145,8 @@ class _Run:
                 f"field '{column.field.name}' can not be sorted in a query call",
             )
         read, fold = column.read, fold_key(column.field)
+        if not column.field.is_text or column.field.case_sensitive:
+            return read
         return lambda row: fold(read(row))
 
     def _window(self, query: Query, items: list[T]) -> list[T]:
@@ -215,6 +221,13 @@ def child_of(scope: Scope, inner: Query) -> tuple[ObjectType, Field]:
         "append the '__r' after the custom relationship name. Please reference "
         "your WSDL or the describe call for the appropriate names.",
     )
+
+
+def _is_by_id(order: Order) -> bool:
+    target = order.target
+    if order.descending or not isinstance(target, Path):
+        return False
+    return target.text.lower() == "id"
 
 
 def _is_bare_count(query: Query) -> bool:

@@ -5,6 +5,7 @@ parents. A resolved path knows how to read its value from a row.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 
 from worker.sandbox.salesforce.org import Org
 from worker.sandbox.salesforce.schema import Field, ObjectType, Row, Value
@@ -115,7 +116,7 @@ class Scope:
         name = field.name
         if not steps:
             slot = self.table.slots[name]
-            return lambda row: row[slot]
+            return itemgetter(slot)
         slots = {
             t: self.org.tables[t].slots.get(name)
             for t in steps[-1].reference_to
