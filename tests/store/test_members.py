@@ -124,13 +124,20 @@ def test_a_late_answer_does_not_overwrite_a_record_id(members):
     assert members.by_ids("demo", [1])[1].community_user_id == "a-new"
 
 
-def test_record_ids_can_be_kept_before_the_batch_is_settled(members):
-    members.stage("demo", [staged(1)])
+def test_created_members_are_settled_page_by_page(members):
+    members.stage("demo", [staged(1), staged(2, deleted=True), staged(3)])
 
-    members.note_created("demo", 1, [(1, "a01")])
+    members.note_created("demo", 1, [(1, "a01"), (2, "a02")])
 
-    link = members.by_ids("demo", [1])[1]
-    assert (link.community_user_id, link.state) == ("a01", MemberState.PENDING)
+    found = members.between("demo", 0, 3)
+    assert [
+        (link.community_user_id, link.state, link.fingerprint, link.batch_id)
+        for link in (found[1], found[2], found[3])
+    ] == [
+        ("a01", MemberState.SYNCED, PRINT, None),
+        ("a02", MemberState.DELETED, PRINT, None),
+        (None, MemberState.PENDING, None, 1),
+    ]
 
 
 def test_staging_again_keeps_the_record_id_and_the_place_in_the_queue(members, synced):
