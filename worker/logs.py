@@ -66,8 +66,8 @@ def configure(*, log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Both print URLs with their query at debug and info.
-    for name in ("urllib3", "httpx"):
+    # The first two print URLs with their query, the third a line per plug-in.
+    for name in ("urllib3", "httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -64,6 +64,23 @@ def test_takes_over_a_run_whose_worker_died(services, community, users):
     assert len(users()) == 1
 
 
+def test_sweeps_the_job_files_of_a_run_that_was_killed(services, settings):
+    run = services.sync.request("members")
+    left = settings.home / f"spool-{run.id}-x"
+    left.mkdir()
+    (left / "members-1.csv").write_text("personal data")
+    services.store.streams.acquire(
+        "demo", "members", run.id, "a worker", timedelta(seconds=60)
+    )
+    services.sync.tick()
+    while_running = left.exists()
+    services.store.streams.renew("demo", "members", 1, timedelta(seconds=-1))
+
+    services.sync.tick()
+
+    assert (while_running, left.exists()) == (True, False)
+
+
 def test_refused_credentials_halt_the_community_until_a_run_succeeds(
     services, services_for, settings, sides
 ):

@@ -6,11 +6,7 @@ turns what a run raises into what its row says.
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -34,13 +30,15 @@ from worker.errors import (
     TokenRefused,
     WorkerError,
 )
+from worker.sync import spool
 from worker.sync.context import HandOver, RunContext
 from worker.sync.lease import LeaseKeeper
 from worker.sync.members import MembersStream
 from worker.sync.reset import MembersReset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
     from worker.aurora.client import AuroraClient
     from worker.http import CallCounter
@@ -131,6 +129,7 @@ class Engine:
                 continue
             self._send(run.id)
         pruned = store.events.prune(clock.now() - self._settings.events_kept_for)
+        spool.sweep(self._settings.home, self._is_at_work)
         report = TickReport(len(claimed), len(taken_over), len(resent), pruned)
         if any(report):
             log.info("tick.done", **report._asdict())
@@ -165,6 +164,10 @@ class Engine:
             log.info("run.held_elsewhere", run=run_id)
             return None
         return _Performance(self, run._replace(fence=fence), on_progress, stop).run()
+
+    def _is_at_work(self, run_id: str) -> bool:
+        run = self._store.runs.get(run_id)
+        return run is not None and run.state is RunState.RUNNING
 
     # What a performance needs of its engine.
 
@@ -215,10 +218,10 @@ class _Performance:
 
         log.info("run.started", run=run.id, stream=run.stream, kind=run.kind.value)
         with (
-            _spool(self._engine.settings.home) as spool,
+            spool.folder(self._engine.settings.home, run.id) as folder,
             LeaseKeeper(renew, ttl) as keeper,
         ):
-            ctx = self._context(spool, keeper)
+            ctx = self._context(folder, keeper)
             try:
                 self._dispatch(ctx)
             except HandOver:
@@ -229,12 +232,15 @@ class _Performance:
                 return None
             except WorkerError as error:
                 return self._ended(ctx, error)
+            except KeyboardInterrupt:
+                self._finish(ctx, RunState.STOPPED, "stopped_by_person")
+                raise
             except BaseException:
                 self._finish(ctx, RunState.FAILED, "bug", "see the worker's log")
                 raise
             return self._ended(ctx, None)
 
-    def _context(self, spool: Path, keeper: LeaseKeeper) -> RunContext:
+    def _context(self, folder: Path, keeper: LeaseKeeper) -> RunContext:
         engine, run = self._engine, self._run
         stored = self._store.communities.settings(run.community)
         deadline = self._began + engine.settings.run_slice.total_seconds()
@@ -250,7 +256,7 @@ class _Performance:
             run=run,
             stream=Stream(run.stream),
             keeper=keeper,
-            spool=spool,
+            spool=folder,
             should_stop=lambda: (
                 self._stop() or (sliced and clock.monotonic() > deadline)
             ),
@@ -376,17 +382,6 @@ class _Performance:
                 ctx.community, today, side, ctx.run.stream, calls[side.value]
             )
         return calls
-
-
-@contextmanager
-def _spool(home: Path) -> Iterator[Path]:
-    """A private folder for job files; it goes with the run, whatever becomes of it."""
-    home.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="spool-", dir=home))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _nobody(_run_id: str) -> None:
