@@ -8,7 +8,6 @@ from worker.sandbox.salesforce.schema import (
     OnDelete,
     child_name,
 )
-from worker.sandbox.salesforce.soql.filters import is_indexed
 
 Described = dict[str, object]
 
@@ -23,6 +22,7 @@ _SOAP_TYPES = {
     "date": "xsd:date",
     "datetime": "xsd:dateTime",
 }
+_NOT_GROUPABLE = frozenset({"datetime", "double", "currency", "percent"})
 _MASTER_RECORD_TYPE = "012000000000000AAA"
 
 
@@ -131,57 +131,72 @@ def _children(org: Org, of: ObjectType) -> list[Described]:
 def field_describe(field: Field, rights: ObjectAccess) -> Described:
     """One field with all the attributes a recorded describe has."""
     writes = rights.writes(field)
-    return _figures(field) | {
-        "aggregatable": field.sortable and field.type != "boolean",
-        "aiPredictionField": False,
-        "autoNumber": field.auto_number is not None,
-        "calculated": field.calculated,
-        "calculatedFormula": None,
-        "cascadeDelete": field.on_delete is OnDelete.CASCADE,
-        "caseSensitive": field.case_sensitive,
-        "compoundFieldName": field.compound,
-        "controllerName": None,
-        "createable": field.createable and writes and rights.create,
-        "custom": field.custom,
-        "defaultValue": field.default if field.type == "boolean" else None,
-        "defaultValueFormula": None,
-        "defaultedOnCreate": field.defaulted,
-        "dependentPicklist": False,
-        "deprecatedAndHidden": False,
-        "displayLocationInDecimal": False,
-        "encrypted": False,
-        "externalId": field.external_id,
-        "filterable": field.filterable,
-        "filteredLookupInfo": None,
-        "formulaTreatNullNumberAsZero": False,
-        "groupable": field.sortable and field.type not in ("datetime", "double"),
-        "highScaleNumber": False,
-        "htmlFormatted": field.html,
-        # The vendor's idLookup says: this field can be an upsert key.
-        "idLookup": field.id_lookup or field.external_id,
-        "inlineHelpText": field.help_text,
-        "label": field.label,
-        "mask": None,
-        "maskType": None,
-        "name": field.name,
-        "nameField": field.name_field,
+    return (
+        _NEVER_SET
+        | _figures(field)
+        | _reference(field)
+        | {
+            "aggregatable": field.sortable and field.type != "boolean",
+            "autoNumber": field.auto_number is not None,
+            "calculated": field.calculated,
+            "caseSensitive": field.case_sensitive,
+            "compoundFieldName": field.compound,
+            "createable": field.createable and writes and rights.create,
+            "custom": field.custom,
+            "defaultValue": field.default,
+            "defaultedOnCreate": field.defaulted,
+            "externalId": field.external_id,
+            "filterable": field.filterable,
+            "groupable": field.sortable and field.type not in _NOT_GROUPABLE,
+            # The vendor's idLookup says: this field can be an upsert key.
+            "idLookup": field.id_lookup or field.external_id,
+            "inlineHelpText": field.help_text,
+            "label": field.label,
+            "name": field.name,
+            "nameField": field.name_field,
+            "nillable": field.nillable,
+            "permissionable": field.permissionable,
+            "picklistValues": _picklist(field),
+            "restrictedPicklist": field.restricted,
+            "sortable": field.sortable,
+            "unique": field.unique,
+            "updateable": field.updateable and writes and rights.edit,
+        }
+    )
+
+
+# Attributes of features this org has not.
+_NEVER_SET: Described = {
+    "aiPredictionField": False,
+    "calculatedFormula": None,
+    "controllerName": None,
+    "defaultValueFormula": None,
+    "dependentPicklist": False,
+    "deprecatedAndHidden": False,
+    "displayLocationInDecimal": False,
+    "encrypted": False,
+    "filteredLookupInfo": None,
+    "formulaTreatNullNumberAsZero": False,
+    "highScaleNumber": False,
+    "mask": None,
+    "maskType": None,
+    "queryByDistance": False,
+    "referenceTargetField": None,
+    "writeRequiresMasterRead": False,
+}
+
+
+def _reference(field: Field) -> Described:
+    return {
+        # A standard lookup tells this in childRelationships alone.
+        "cascadeDelete": field.custom and field.on_delete is OnDelete.CASCADE,
         "namePointing": len(field.reference_to) > 1,
-        "nillable": field.nillable,
-        "permissionable": field.permissionable,
-        "picklistValues": _picklist(field),
         "polymorphicForeignKey": len(field.reference_to) > 1,
-        "queryByDistance": False,
-        "referenceTargetField": None,
         "referenceTo": list(field.reference_to),
         "relationshipName": field.relationship_name,
         "relationshipOrder": 0 if field.master_detail else None,
-        "restrictedDelete": field.on_delete is OnDelete.RESTRICT,
-        "restrictedPicklist": field.restricted,
-        "searchPrefilterable": is_indexed(field) and field.type == "reference",
-        "sortable": field.sortable,
-        "unique": field.unique,
-        "updateable": field.updateable and writes and rights.edit,
-        "writeRequiresMasterRead": False,
+        "restrictedDelete": field.custom and field.on_delete is OnDelete.RESTRICT,
+        "searchPrefilterable": field.type == "reference",
     }
 
 
@@ -191,6 +206,7 @@ def _figures(field: Field) -> Described:
     return {
         "byteLength": field.length * width,
         "digits": field.digits,
+        "htmlFormatted": field.html,
         "extraTypeInfo": "richtextarea" if field.html else plain,
         "length": field.length,
         "precision": field.precision,
