@@ -1,5 +1,6 @@
 """The JSON API under `/api`: each endpoint asks one question or gives one order."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -30,6 +31,9 @@ def _services(request: Request) -> Services:
 
 Svc = Annotated[Services, Depends(_services)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+# PostgreSQL's text has no place for NUL.
+PLAIN = r"^[^\x00]*$"
+RUN_ID = re.compile(r"[0-9a-f]{1,64}")
 FailureId = Annotated[int, Path(ge=1, le=2**62)]
 
 
@@ -55,7 +59,7 @@ class ResetOrder(Body):
 
 
 class Why(Body):
-    why: str = Field(min_length=1, max_length=500)
+    why: str = Field(min_length=1, max_length=500, pattern=PLAIN)
 
 
 class Choice(Body):
@@ -116,7 +120,7 @@ def reset_members(svc: Svc, order: ResetOrder | None = None) -> Accepted:
 def runs(
     svc: Svc,
     limit: Limit = 50,
-    before: Annotated[str | None, Query(max_length=64)] = None,
+    before: Annotated[str | None, Query(pattern="^[0-9a-f]{1,64}$")] = None,
 ) -> RunsView:
     """Runs, the newest first; pass `before` on for the next page."""
     return report.runs(
@@ -127,7 +131,7 @@ def runs(
 @router.get("/runs/{run}", responses=answers(404))
 def run(svc: Svc, run: str) -> RunView:
     """One run, with its progress while it is at work."""
-    found = svc.store.runs.get(run)
+    found = svc.store.runs.get(run) if RUN_ID.fullmatch(run) else None
     if found is None or found.community != svc.community:
         raise Refused(404, "not_found", "there is no such run")
     return report.run_view(found, clock.now())
@@ -157,8 +161,8 @@ class FailureQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    stream: str | None = None
-    reason: str | None = None
+    stream: str | None = Field(default=None, pattern=PLAIN)
+    reason: str | None = Field(default=None, pattern=PLAIN)
     limit: int = Field(default=100, ge=1, le=1000)
     after: int = Field(default=0, ge=0, le=2**62)
 

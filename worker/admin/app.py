@@ -32,7 +32,7 @@ def from_settings() -> FastAPI:
 
 
 def create_app(services: Services, *, owned: bool = False) -> FastAPI:
-    """Build the application over `services`; `owned` ones are opened and closed by it."""
+    """Build the application; it opens and closes services that it owns."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -63,6 +63,6 @@ def create_app(services: Services, *, owned: bool = False) -> FastAPI:
         api.router,
         prefix="/api",
         dependencies=[Depends(bearer)],
-        responses=problems.answers(401, 503),
+        responses=problems.answers(401, 500, 503),
     )
     return app

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
-from worker.errors import AlreadyRunning, ConfigurationError, RetryLater, WorkerError
+from worker.errors import AlreadyRunning, ConfigurationError, WorkerError
 from worker.sync.cures import cure_of
 
 if TYPE_CHECKING:
@@ -54,11 +55,11 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _MEANING = {
-    400: "The request makes no sense for this record",
     401: "The bearer token is missing or wrong",
     404: "There is no such thing",
     409: "Another run has the stream; its id is in `run`",
     422: "A value is not allowed; the text names the key and what is",
+    500: "A fault of ours; the endpoint's log has the trace",
     503: "No admin token is set, or something that is needed does not answer",
 }
 
@@ -68,6 +69,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(WorkerError, _worker_error)
+    app.add_exception_handler(OperationalError, _no_database)
+    # Answered here, and raised on to the server's log.
+    app.add_exception_handler(Exception, _bug)
 
 
 def problem(
@@ -106,7 +110,14 @@ def _worker_error(_request: Request, error: Exception) -> JSONResponse:
             return problem(409, "already_running", str(error), error.run_id)
         case ConfigurationError():
             return problem(503, "configuration", detail)
-        case RetryLater():
-            return problem(503, "remote_unavailable", detail)
         case _:
-            return problem(502, "remote_refused", detail)
+            return problem(503, "unavailable", detail)
+
+
+def _no_database(_request: Request, _error: Exception) -> JSONResponse:
+    # Without the error's text: that holds statements and addresses.
+    return problem(503, "no_database", "the database does not answer")
+
+
+def _bug(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(500, "internal", "a fault of ours; see the endpoint's log")

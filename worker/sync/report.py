@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from worker.store import Store
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING)
+# What a bigint holds, and more members than there are people.
+LONGEST_ID = 18
 
 
 def status(
@@ -240,7 +242,8 @@ def record(store: Store, community: str, key: str, *, limit: int = 100) -> Recor
 
 def member_id_of(key: str) -> int:
     kind, _, number = key.partition(":")
-    if kind != "member" or not number.isascii() or not number.isdigit():
+    plain = number.isascii() and number.isdigit() and len(number) <= LONGEST_ID
+    if kind != "member" or not plain:
         raise ValueError(f"{key}: give a record as member:41, with the member's id")
     return int(number)
 
