@@ -83,9 +83,6 @@ _STAGE = Bulk.upsert(
     + ", ".join(f"{name} = excluded.{name}" for name in _STAGED if name not in _KEPT),
 )
 _WINNER = (models.Member.contact_id, *columns(models.Member, Winner))
-# SQLite takes the first column of the primary key for selective, and so reads the
-# whole table for each few hundred Contacts: measured 38 us a Contact, with this 4.
-_BY_CONTACT = "INDEXED BY ix_members_community_contact_id"
 _END_STATE = case(
     (models.Member.deleted.is_(True), MemberState.DELETED.value),
     else_=MemberState.SYNCED.value,
@@ -244,7 +241,6 @@ class Members:
                 models.Member.contact_id.is_(None),
                 models.Member.email_key.is_not(None),
                 self._database.among(models.Member.email_key, part),
-                hint="INDEXED BY ix_members_unlinked_email_key",
             )
             found.extend(links.values())
         return sorted(found)
@@ -270,7 +266,6 @@ class Members:
         for part in slices(contact_ids):
             query = (
                 select(*_WINNER)
-                .with_hint(models.Member, _BY_CONTACT, "sqlite")
                 .where(
                     models.Member.community == community,
                     # Says what the index leaves out; SQLite does not infer it.
@@ -298,12 +293,10 @@ class Members:
         self._database.shrank("members")
 
     def _links(
-        self, community: str, *where: ColumnElement[bool], hint: str = ""
+        self, community: str, *where: ColumnElement[bool]
     ) -> dict[int, MemberLink]:
         # In no order: asked for the ids', SQLite would walk the whole table by them.
         query = select(*_LINK).where(models.Member.community == community, *where)
-        if hint:
-            query = query.with_hint(models.Member, hint, "sqlite")
         with self._database.read() as connection:
             return {row[0]: MemberLink(*row) for row in connection.execute(query)}
 
