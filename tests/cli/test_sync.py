@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 import signal
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -63,6 +65,13 @@ def test_a_dry_run_writes_nothing(run, ada, org, store):
     assert store.members.count("demo") == {}
 
 
+def test_a_dry_run_tells_what_it_would_write_and_cost(run, ada):
+    ended = run("sync", "members", "--dry-run")
+
+    assert "  would write: members 1, salesforce calls 1" in ended.out.splitlines()
+    assert f"    member {ada}, action create, link none" in ended.out.splitlines()
+
+
 def test_says_by_its_exit_code_that_some_failed(run, twins):
     assert twins
 
@@ -82,6 +91,21 @@ def test_names_the_run_that_is_at_work(run, store):
         f"error: members is already running as run {busy.id}; "
         "wait for it (`aurora-sync status`)\n"
     )
+
+
+def test_says_when_a_stream_is_free_whose_holder_may_have_died(run, store):
+    busy = store.runs.request("demo", "members", "sync", "manual")
+    ttl = timedelta(seconds=50)
+    store.streams.acquire("demo", "members", busy.id, "somebody", ttl)
+
+    ended = run("sync", "members")
+
+    first, second = ended.err.splitlines()
+    left_s = int(
+        re.fullmatch(r"if its process is gone, members is free in (\d+) s", first)[1]
+    )
+    assert (ended.code, 40 < left_s <= 50) == (3, True)
+    assert busy.id in second
 
 
 def test_names_the_credentials_that_the_community_refused(run, forget_token):

@@ -172,6 +172,22 @@ def test_finds_new_members_in_a_delta(community, users, sync):
     assert users()[member_id]["Community_ID__c"] == "byron"
 
 
+def test_keeps_a_line_of_each_decision_in_the_members_timeline(
+    community, services, sync
+):
+    community.register(login="ada")
+    sync()
+    member_id = community.register(login="byron")
+    sync()
+    community.change(member_id, rank="Guru")
+    community.visit(member_id)
+    sync()
+
+    told = [e.what for e in services.store.events.of("demo", f"member:{member_id}")]
+
+    assert told == ["member.update", "member.create"]
+
+
 def test_sees_an_admins_edit_in_the_next_full_pass(community, users, sync):
     member_id = community.register(login="ada", rank="New")
     sync()

@@ -11,7 +11,7 @@ from worker.cli import here, screen
 from worker.cli.exits import cured
 from worker.cli.opening import opened
 from worker.domain.records import Stream  # noqa: TC001 -- typer reads the annotation
-from worker.domain.state import RunKind, RunTrigger
+from worker.domain.state import RunKind
 
 if TYPE_CHECKING:
     from worker.domain.report import RunReport
@@ -33,10 +33,10 @@ def sync(
 ) -> None:
     """Run a stream here and now, with a progress bar."""
     with opened() as svc:
-        run = svc.sync.request(
+        run = here.request(
+            svc,
             stream,
             kind=RunKind.DRY_RUN if dry_run else RunKind.SYNC,
-            trigger=RunTrigger.CLI,
             full=full or None,
             force=force,
         )
@@ -73,18 +73,17 @@ def _print(report: RunReport) -> None:
     )
     print(f"  {screen.counts_line(report.counts)}")
     for name, value in report.extra.items():
-        _print_extra(name.replace("_", " "), value)
-    if report.counts.get("failed"):
+        # The org's own count is the status's to tell.
+        if value and name != "org_calls":
+            _print_extra(name.replace("_", " "), value)
+    if report.counts.get("failed") and report.kind != RunKind.DRY_RUN:
         print("  see `aurora-sync failures`")
 
 
 def _print_extra(name: str, value: Any) -> None:  # noqa: ANN401 -- a run's own JSON
     match value:
-        case None | [] | {}:
-            return
         case dict():
-            pairs = ", ".join(f"{key} {item}" for key, item in value.items())
-            print(f"  {name}: {pairs}")
+            print(f"  {name}: {_line(value)}")
         case list():
             print(f"  {name}:")
             for item in value:
@@ -95,5 +94,6 @@ def _print_extra(name: str, value: Any) -> None:  # noqa: ANN401 -- a run's own 
 
 def _line(item: Any) -> str:  # noqa: ANN401 -- a run's own JSON
     if isinstance(item, dict):
-        return ", ".join(f"{key} {value}" for key, value in item.items())
+        told = {key.replace("_", " "): value for key, value in item.items()}
+        return ", ".join(f"{key} {value}" for key, value in told.items() if value)
     return str(item)

@@ -78,9 +78,14 @@ class MemberPages:
     """Takes pages of members and keeps one push going; see `Push` for its order."""
 
     def __init__(
-        self, ctx: RunContext, described: Mapping[str, DescribedObject]
+        self,
+        ctx: RunContext,
+        described: Mapping[str, DescribedObject],
+        *,
+        full: bool,
     ) -> None:
         self._ctx = ctx
+        self._full = full
         self._fitting = Fitting(described[mapping.COMMUNITY_USER])
         self._builder = RowBuilder(
             mapping.MEMBER_FIELDS, self._fitting, _worked_out(ctx)
@@ -292,8 +297,8 @@ class MemberPages:
             self._ctx.store.contacts.mark_due(self._ctx.community, touched)
 
     def _tell(self, writes: Decided) -> None:
-        # A first plain create tells itself by its record; a line each would double
-        # the cost of recording a first full pass.
+        # A full pass's plain creates tell themselves by their record; a line each
+        # would double the cost of recording a first one.
         ctx, now = self._ctx, clock.now()
         ctx.store.events.add(
             [
@@ -306,7 +311,9 @@ class MemberPages:
                     {"contact": decision.choice.contact_id},
                 )
                 for one, decision in writes
-                if one.known is not None or decision.action in _WORTH_A_LINE
+                if one.known is not None
+                or not self._full
+                or decision.action in _WORTH_A_LINE
             ]
         )
 

@@ -57,7 +57,7 @@ class MembersStream:
         StopRun or RetryLater otherwise; the cursor never passes what is not durable.
         """
         described = self._describe()
-        pages = MemberPages(self._ctx, described)
+        pages = MemberPages(self._ctx, described, full=full)
         try:
             if not self._ctx.dry:
                 settle_leftovers(self._ctx, pages)
