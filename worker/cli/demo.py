@@ -15,7 +15,7 @@ from worker.cli.compare import RECORDS, TIMEOUT, compare, read_sides
 from worker.cli.exits import Exit
 from worker.cli.opening import opened
 from worker.domain.records import Stream
-from worker.domain.state import RunTrigger
+from worker.domain.state import RunState
 from worker.sync import connect, features, report
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ def _main_job(svc: Services, scene: Stage, members: int) -> Exit:
 def _rounds(
     svc: Services, scene: Stage, members: int
 ) -> Iterator[tuple[str, RunReport]]:
-    yield "first: everything", _sync(svc, "first sync", full=True)
-    yield "again: nothing changed", _sync(svc, "second sync", full=True)
+    yield "everything", _sync(svc, "first sync", full=True)
+    yield "nothing new", _sync(svc, "second sync", full=True)
     changed = _change(scene, max(1, members // 20))
-    yield f"delta: {changed:,} members changed", _sync(svc, "delta", full=False)
+    yield f"{changed:,} changed", _sync(svc, "delta", full=False)
 
 
 @contextmanager
@@ -116,9 +116,7 @@ def _step(title: str) -> Iterator[None]:
 
 
 def _sync(svc: Services, title: str, *, full: bool) -> RunReport:
-    run = svc.sync.request(
-        Stream.MEMBERS, trigger=RunTrigger.CLI, full=True if full else None
-    )
+    run = here.request(svc, Stream.MEMBERS, full=True if full else None)
     return here.perform(svc, run, title=title)
 
 
@@ -150,23 +148,22 @@ def _show_settings(svc: Services) -> None:
 
 
 def _show_rounds(rounds: list[tuple[str, RunReport]]) -> None:
-    columns = ("RUN", "STATE", "APPLIED", "UNCHANGED", "SKIPPED", "DEFERRED", "FAILED")
+    outcomes = ("applied", "unchanged", "deferred", "failed")
     rows = (
         (
             title,
-            run.state,
-            *(run.counts.get(column.lower(), 0) for column in columns[2:]),
+            *(run.counts.get(outcome, 0) for outcome in outcomes),
             run.calls.get("salesforce", 0),
             run.calls.get("aurora", 0),
             f"{run.seconds:.2f}",
         )
         for title, run in rounds
     )
-    titles = (*columns, "SALESFORCE CALLS", "COMMUNITY CALLS", "SECONDS")
-    screen.table("", titles, rows)
+    titles = (outcome.upper() for outcome in outcomes)
+    screen.table("", ("RUN", *titles, "SF CALLS", "AU CALLS", "SECONDS"), rows)
     for title, run in rounds:
-        if run.error:
-            print(f"{title}: {run.error}")
+        if run.state != RunState.SUCCEEDED:
+            print(f"{title}: {run.state}, {run.error}")
     print()
 
 

@@ -7,23 +7,54 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from worker import clock, errors
 from worker.cli.exits import Exit, exit_for_kind
 from worker.cli.progress import shown
 from worker.domain.report import Progress, RunReport
-from worker.domain.state import Run, RunState
+from worker.domain.state import Run, RunKind, RunState, RunTrigger
+from worker.errors import AlreadyRunning
 from worker.sync.report import ACTIVE, run_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from worker.bootstrap import Services
+    from worker.domain.records import Stream
     from worker.errors import WorkerError
 
 # A run that another process took over is looked at this often.
 LOOK_EVERY_S = 0.5
+
+
+class Asked(TypedDict, total=False):
+    """What a command may ask of a run; see `Engine.request`."""
+
+    kind: RunKind
+    full: bool | None
+    force: bool
+    options: dict[str, object]
+
+
+def request(svc: Services, stream: Stream, **asked: Unpack[Asked]) -> Run:
+    """
+    Queue a run for this process to perform.
+
+    Raises AlreadyRunning, and says before when the stream would be free if the
+    process that holds it has died.
+    """
+    try:
+        return svc.sync.request(stream, trigger=RunTrigger.CLI, **asked)
+    except AlreadyRunning:
+        held_until = svc.store.streams.status(svc.community, stream).lease_expires_at
+        if held_until is not None:
+            left_s = max(0, round((held_until - clock.now()).total_seconds()))
+            print(
+                f"if its process is gone, {stream} is free in {left_s} s",
+                file=sys.stderr,
+            )
+        raise
 
 
 def perform(svc: Services, run: Run, *, title: str, quiet: bool = False) -> RunReport:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from worker.domain.report import Progress
 
+# Columns of a terminal in which the outcomes fit on the line, too.
+ROOMY = 110
+
 
 @contextmanager
 def shown(title: str, *, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
@@ -29,17 +33,17 @@ def shown(title: str, *, quiet: bool = False) -> Iterator[Callable[[Progress], N
     if quiet or not sys.stderr.isatty():
         yield _nobody
         return
-    bar = Bar(
+    console = Console(file=sys.stderr)
+    columns: list[ProgressColumn] = [
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[outcomes]}"),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
-        transient=True,
-    )
+    ]
+    if console.width >= ROOMY:
+        columns += [TimeRemainingColumn(), TextColumn("{task.fields[outcomes]}")]
+    bar = Bar(*columns, console=console, transient=True)
     with bar:
         task = bar.add_task(title, total=None, outcomes="")
 

@@ -12,7 +12,7 @@ from worker.cli.exits import Exit, fail
 from worker.cli.opening import opened
 from worker.cli.sync import complain, tell
 from worker.domain.records import Stream  # noqa: TC001 -- typer reads the annotation
-from worker.domain.state import RunKind, RunState, RunTrigger
+from worker.domain.state import RunKind, RunState
 
 if TYPE_CHECKING:
     from worker.bootstrap import Services
@@ -62,9 +62,7 @@ def _run(
     svc: Services, stream: Stream, *, contacts: bool, dry_run: bool, quiet: bool = True
 ) -> RunReport:
     options: dict[str, object] = {"contacts": contacts, "dry_run": dry_run}
-    run = svc.sync.request(
-        stream, kind=RunKind.RESET, trigger=RunTrigger.CLI, options=options
-    )
+    run = here.request(svc, stream, kind=RunKind.RESET, options=options)
     return here.perform(svc, run, title=f"reset {stream}", quiet=quiet)
 
 
