@@ -70,7 +70,7 @@ def test_a_dry_run_tells_what_it_would_write_and_cost(run, ada):
 
     lines = ended.out.splitlines()
     assert "  would write: members 1, contacts 1, salesforce calls 2" in lines
-    assert lines[-1].startswith(f"    member {ada}, action adopt, contact 003")
+    assert lines[-1].startswith(f"    member {ada[0]}, action adopt, contact {ada[1]}")
 
 
 def test_says_by_its_exit_code_that_some_failed(run, twins):
