@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from datetime import timedelta
 
 import pytest
@@ -11,6 +13,7 @@ from freezegun import freeze_time
 from worker import bootstrap, clock
 from worker.domain.state import ConnectionStatus, RunState
 from worker.errors import AlreadyRunning
+from worker.sync import holder
 
 
 def status(services):
@@ -79,6 +82,49 @@ def test_sweeps_the_job_files_of_a_run_that_was_killed(services, settings):
     services.sync.tick()
 
     assert (while_running, left.exists()) == (True, False)
+
+
+def begin_and_die(settings, step):
+    services = bootstrap.build(settings)
+    run = services.sync.request("members", trigger="cli")
+    if step == "running":
+        services.sync.perform(run.id, stop=lambda: os.kill(os.getpid(), signal.SIGKILL))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("step", ["queued", "running"])
+def test_a_killed_shells_run_holds_up_nobody_on_its_machine(
+    services, settings, community, users, step
+):
+    community.register(login="ada")
+    context = multiprocessing.get_context("spawn")
+    shell = context.Process(target=begin_and_die, args=(settings, step))
+    shell.start()
+    shell.join(timeout=60)
+    left = services.store.runs.recent("demo")[0]
+
+    report = perform(services)
+
+    assert (shell.exitcode, left.state) == (-signal.SIGKILL, step)
+    assert report.state == "succeeded"
+    assert len(users()) == 1
+    ended = services.store.runs.get(left.id).state
+    assert ended == {"queued": "stopped", "running": "interrupted"}[step]
+
+
+@pytest.mark.parametrize("name", ["", "a dead worker", None, "elsewhere/1/0/x"])
+def test_nobody_is_called_dead_on_a_guess(name):
+    assert not holder.is_dead(name)
+
+
+def test_a_living_holder_is_not_dead():
+    assert not holder.is_dead(holder.name())
+
+
+def test_a_reused_process_number_is_another_process():
+    place, pid, started, token = holder.name().split("/")
+
+    assert holder.is_dead(f"{place}/{pid}/{int(started) - 1}/{token}")
 
 
 def test_refused_credentials_halt_the_community_until_a_run_succeeds(

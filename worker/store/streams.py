@@ -198,6 +198,16 @@ class Streams:
         with self._database.write() as connection:
             connection.execute(statement)
 
+    def expire(self, community: str, stream: str, fence: int) -> None:
+        """End a lease whose holder is known to be dead; only that lease."""
+        statement = (
+            update(models.Stream)
+            .where(*_held(community, stream, fence))
+            .values(lease_expires_at=self._database.now())
+        )
+        with self._database.write() as connection:
+            connection.execute(statement)
+
     def expired(self) -> list[Run]:
         """
         End the runs whose lease ran out and queue a successor for each, in one

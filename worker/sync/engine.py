@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import uuid4
 
 from worker import clock, logs
 from worker.domain.backoff import wait_after
@@ -30,7 +29,7 @@ from worker.errors import (
     TokenRefused,
     WorkerError,
 )
-from worker.sync import spool
+from worker.sync import holder, spool
 from worker.sync.context import HandOver, RunContext
 from worker.sync.lease import LeaseKeeper
 from worker.sync.members import MembersStream
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.aurora.client import AuroraClient
+    from worker.domain.state import StreamStatus
     from worker.http import CallCounter
     from worker.salesforce.client import SalesforceClient
     from worker.settings import Settings
@@ -102,7 +102,11 @@ class Engine:
 
         Raises AlreadyRunning with the id of the run that is queued or running.
         """
+        self._free_what_died(self._store.streams.status(self._community, stream))
         asked = dict(options or {})
+        if trigger == RunTrigger.CLI:
+            # Nobody else performs it: its queued run dies with this process.
+            asked["requester"] = holder.name()
         if force:
             asked["force"] = True
         run = self._store.runs.request(
@@ -120,6 +124,8 @@ class Engine:
     def tick(self) -> TickReport:
         """Queue what is due, take over what died, send again what got lost, prune."""
         store = self._store
+        for status in store.streams.statuses():
+            self._free_what_died(status)
         taken_over = store.streams.expired()
         claimed = store.streams.claim_due()
         resent = store.runs.unsent(UNSENT_AFTER)
@@ -157,13 +163,24 @@ class Engine:
                 run.community,
                 run.stream,
                 run_id,
-                f"{uuid4().hex[:12]}",
+                holder.name(),
                 self._settings.lease_ttl,
             )
         except (AlreadyRunning, LeaseLost):
             log.info("run.held_elsewhere", run=run_id)
             return None
         return _Performance(self, run._replace(fence=fence), on_progress, stop).run()
+
+    def _free_what_died(self, status: StreamStatus) -> None:
+        """Spare the wait for a lease whose process, on this machine, has ended."""
+        run = status.run
+        if status.busy and holder.is_dead(status.lease_holder):
+            log.info("lease.holder_died", stream=status.stream)
+            self._store.streams.expire(status.community, status.stream, status.fence)
+        if run is None or run.state is not RunState.QUEUED:
+            return
+        if holder.is_dead(run.options.get("requester")):
+            self._store.runs.cancel(run.id, "requester_died")
 
     def _is_at_work(self, run_id: str) -> bool:
         run = self._store.runs.get(run_id)
