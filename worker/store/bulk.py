@@ -101,5 +101,5 @@ def as_stored(connection: Connection, moment: datetime | None) -> str | datetime
     """Return an aware instant as the columns keep it (see `models.base.Instant`)."""
     if moment is None or connection.dialect.name != "sqlite":
         return moment
-    plain = moment.astimezone(UTC).replace(tzinfo=None)
-    return plain.isoformat(" ", "microseconds")
+    # Cut, because taking the zone away costs more than the text itself.
+    return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]

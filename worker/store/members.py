@@ -23,6 +23,7 @@ from worker.store.rows import columns, slices
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -340,18 +341,22 @@ def _staged(
     """Give the columns of `_STAGED`; of two rows for one member the last counts."""
     now = as_stored(connection, clock.now())
     pending = MemberState.PENDING.value
+    due: dict[datetime | None, str | datetime | None] = {}
     for row in {row.member_id: row for row in rows}.values():
+        # All rows of a page wait since the same instant.
+        if row.slow_due_at not in due:
+            due[row.slow_due_at] = as_stored(connection, row.slow_due_at)
         yield (
             community,
             row.member_id,
             row.sent_fingerprint,
             row.batch_id,
             row.contact_id,
-            str(row.contact_link),
+            row.contact_link.value,
             row.email_key,
             as_stored(connection, row.last_visit_at),
             row.contact_values,
-            as_stored(connection, row.slow_due_at),
+            due[row.slow_due_at],
             row.deleted,
             pending,
             now,
