@@ -24,6 +24,8 @@ class Community(Base):
     feature_settings: Mapped[dict[str, object]]
     # Counts the passes over all Contacts; a row of an older one was not seen since.
     contact_generation: Mapped[int] = mapped_column(default=0)
+    # The last sign of life of a worker that looks after this community.
+    ticked_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

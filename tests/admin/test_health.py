@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from freezegun import freeze_time
 from prometheus_client.parser import text_string_to_metric_families
 
 from worker import clock
 from worker.admin.health import Readiness
-from worker.queue import record_tick
 from worker.sandbox.server import run_in_thread
 
 
@@ -89,10 +88,8 @@ def ticked(services):
     """Leave the sign of a tick that happened so long ago."""
 
     def tick(ago):
-        home = services.settings.home
-        record_tick(home)
-        at = (clock.now() - ago).timestamp()
-        os.utime(home / "last-tick", (at, at))
+        with freeze_time(clock.now() - ago):
+            services.store.communities.note_tick(services.community)
 
     return tick
 

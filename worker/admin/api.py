@@ -10,7 +10,6 @@ from worker import clock
 from worker.admin.problems import Refused, answers
 from worker.bootstrap import Services
 from worker.domain.records import Stream
-from worker.queue import last_tick_at
 from worker.sync import features, parked, report
 from worker.sync.views import (
     FailuresView,
@@ -81,8 +80,7 @@ class FeatureView(BaseModel):
 @router.get("/status")
 def status(svc: Svc) -> StatusView:
     """What goes on: per stream the last run, the next sync, the backlog, the calls."""
-    last_tick = last_tick_at(svc.settings.home)
-    return report.status(svc.store, clock.now(), last_tick_at=last_tick)
+    return report.status(svc.store, clock.now())
 
 
 @router.post(

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from worker import clock
 from worker.admin import metrics
 from worker.errors import ConfigurationError, WorkerError
-from worker.queue import last_tick_at
 from worker.sync import reach
 
 if TYPE_CHECKING:
@@ -80,7 +79,8 @@ class Readiness:
         # Side by side: together they must not take longer than a prober waits.
         with ThreadPoolExecutor(len(probes)) as pool:
             checks = dict(zip(probes, pool.map(_check, probes.values()), strict=True))
-        tick = last_tick_at(settings.home)
+        answers = checks["database"].status == "ok"
+        tick = self._services.store.communities.last_tick_at() if answers else None
         age = at - tick if tick else None
         checks["worker"] = _worker(age)
         failing = any(check.status == "failing" for check in checks.values())

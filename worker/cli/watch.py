@@ -10,7 +10,6 @@ from worker import clock
 from worker.cli import screen
 from worker.cli.exits import Exit, fail
 from worker.cli.opening import opened
-from worker.queue import last_tick_at
 from worker.sync import report
 from worker.sync.views import CountsView
 
@@ -26,9 +25,7 @@ def status(*, as_json: screen.AsJson = False) -> None:
     """Show each stream's last run, next sync, backlog and calls."""
     now = clock.now()
     with opened() as svc:
-        found = report.status(
-            svc.store, now, last_tick_at=last_tick_at(svc.settings.home)
-        )
+        found = report.status(svc.store, now)
     if as_json:
         screen.print_json(found.as_json())
         return

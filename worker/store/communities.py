@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 import models
 from worker import clock
@@ -12,6 +12,8 @@ from worker.domain.state import Community, ConnectionStatus
 from worker.store.rows import columns
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from worker.database import Database
 
 _COLUMNS = columns(models.Community, Community)
@@ -78,6 +80,21 @@ class Communities:
                 .where(models.Community.community == community)
                 .values(feature_settings=settings, updated_at=clock.now())
             )
+
+    def note_tick(self, community: str) -> None:
+        """Leave the sign of life that `last_tick_at` reads, on whatever machine."""
+        statement = (
+            update(models.Community)
+            .where(models.Community.community == community)
+            .values(ticked_at=clock.now())
+        )
+        with self._database.write() as connection:
+            connection.execute(statement)
+
+    def last_tick_at(self) -> datetime | None:
+        query = select(func.max(models.Community.ticked_at))
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
 
     def _change(self, community: str, **values: object) -> None:
         statement = (

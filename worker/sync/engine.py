@@ -135,6 +135,7 @@ class Engine:
                 continue
             self._send(run.id)
         pruned = store.events.prune(clock.now() - self._settings.events_kept_for)
+        store.communities.note_tick(self._community)
         spool.sweep(self._settings.home, self._is_at_work)
         report = TickReport(len(claimed), len(taken_over), len(resent), pruned)
         if any(report):

@@ -55,13 +55,11 @@ ACTIVE = (RunState.QUEUED, RunState.RUNNING)
 LONGEST_ID = 18
 
 
-def status(
-    store: Store, now: datetime, *, last_tick_at: datetime | None = None
-) -> StatusView:
+def status(store: Store, now: datetime) -> StatusView:
     """Return every community with its streams, backlog and calls of today."""
     return StatusView(
         at=now,
-        last_tick_at=last_tick_at,
+        last_tick_at=store.communities.last_tick_at(),
         communities=[_community(store, each, now) for each in store.communities.all()],
     )
 
