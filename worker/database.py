@@ -221,6 +221,7 @@ def _postgresql_engine(url: URL, threads: int, *, read_only: bool) -> Engine:
         pool_size=threads,
         max_overflow=threads,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "options": options,
             "connect_timeout": 10,
@@ -236,6 +237,8 @@ def _sqlite_engine(url: URL, threads: int, *, read_only: bool) -> Engine:
         max_overflow=threads,
         # The connection used last has the warm cache.
         pool_use_lifo=True,
+        # An error's text would else carry the row's values into the log.
+        hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_S},
     )
     event.listen(engine, "connect", _open_reader if read_only else _open_writer)

@@ -84,6 +84,26 @@ def test_sweeps_the_job_files_of_a_run_that_was_killed(services, settings):
     assert (while_running, left.exists()) == (True, False)
 
 
+def test_a_run_that_lost_its_stream_sends_nothing_more(services, community, users):
+    community.register(login="ada")
+    run = services.sync.request("members")
+    streams = services.store.streams
+
+    def stolen():
+        if streams.status("demo", "members").run.id == run.id:
+            streams.expire("demo", "members", status(services).fence)
+            [successor] = streams.expired()
+            hour = timedelta(hours=1)
+            streams.acquire("demo", "members", successor.id, "another", hour)
+        return False
+
+    report = services.sync.perform(run.id, stop=stolen)
+
+    assert report is None
+    assert users() == {}
+    assert services.store.runs.get(run.id).state is RunState.INTERRUPTED
+
+
 def begin_and_die(settings, step):
     services = bootstrap.build(settings)
     run = services.sync.request("members", trigger="cli")

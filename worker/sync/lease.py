@@ -41,6 +41,14 @@ class LeaseKeeper:
         if self._lost is not None:
             raise self._lost
 
+    def confirm(self) -> None:
+        """
+        Ask the database whether the lease still is ours, before a remote write: a
+        process that was frozen does not know yet. Raises LeaseLost.
+        """
+        self.check()
+        self._renew()
+
     def _keep(self) -> None:
         while not self._ended.wait(self._pause_s):
             try:

@@ -144,6 +144,7 @@ class Push:
 
         def send() -> None:
             try:
+                self._ctx.keeper.confirm()
                 settled = (
                     self._bulk(batch_id, file)
                     if file is not None
