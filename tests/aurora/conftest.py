@@ -13,6 +13,7 @@ import requests
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from tests.vaults import MemoryVault
 from worker.aurora import auth
 from worker.aurora.client import AuroraClient
 from worker.aurora.pace import Pace
@@ -20,28 +21,6 @@ from worker.domain.tokens import Token
 from worker.sandbox.aurora import AuroraSandbox
 from worker.sandbox.server import run_in_thread
 from worker.settings import AuroraSettings
-
-
-class MemoryVault:
-    """Keeps a token as the vault's protocol promises, for one process."""
-
-    def __init__(self, token=None):
-        self.token = token
-        self.renewals = 0
-        self._lock = threading.Lock()
-
-    def load(self):
-        return self.token
-
-    def renew(self, seen, obtain):
-        with self._lock:
-            held = self.token
-            if held is not None and held.generation != (seen or 0):
-                return held
-            generation = held.generation + 1 if held is not None else 1
-            self.token = obtain(held)._replace(generation=generation)
-            self.renewals += 1
-            return self.token
 
 
 class StandingClock:

@@ -6,13 +6,13 @@ would send, and what must be seen of a request, the sandbox is too honest to sho
 from __future__ import annotations
 
 import json
-import threading
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
+from tests.vaults import MemoryVault
 from worker.domain.tokens import Token
 from worker.salesforce.auth import make_login
 from worker.salesforce.bulk import Polling
@@ -22,28 +22,6 @@ from worker.sandbox.salesforce.schema import Field, ObjectType
 from worker.sandbox.salesforce.standard import system_fields
 from worker.sandbox.server import DROP, run_in_thread
 from worker.settings import SalesforceAuth, SalesforceSettings
-
-
-class MemoryVault:
-    """Keeps a token as the vault's protocol promises, for one process."""
-
-    def __init__(self, token=None):
-        self.token = token
-        self.renewals = 0
-        self._lock = threading.Lock()
-
-    def load(self):
-        return self.token
-
-    def renew(self, seen, obtain):
-        with self._lock:
-            held = self.token
-            if held is not None and held.generation != (seen or 0):
-                return held
-            generation = held.generation + 1 if held is not None else 1
-            self.token = obtain(held)._replace(generation=generation)
-            self.renewals += 1
-            return self.token
 
 
 @dataclass
