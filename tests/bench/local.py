@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 MEMBERS = 50_000
 LEAST_PER_SECOND = 15_000
 # Beyond parse, map, fit, fingerprint, compare and record.
-BESIDES = ("mirror of the Contacts", "our fields on Contacts", "HTTP, without sockets")
+BESIDES = (
+    "job file",
+    "mirror of the Contacts",
+    "our fields on Contacts",
+    "HTTP, without sockets",
+)
 
 
 def run(options: Options) -> None:
