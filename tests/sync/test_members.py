@@ -260,6 +260,65 @@ def test_tries_a_parked_member_again_when_a_person_asks(
     assert services.store.failures.open("demo") == []
 
 
+def test_an_ambiguous_member_tried_in_vain_waits_for_a_person_again(
+    community, org, services, sync
+):
+    org.insert("Contact", LastName="Lovelace", Email="ada@x.example")
+    org.insert("Contact", LastName="Byron", Email="ada@x.example")
+    community.register(login="ada", email="ada@x.example")
+    sync()
+    [failure] = services.store.failures.open("demo")
+
+    services.store.failures.retry([failure.id])
+    sync()
+
+    [again] = services.store.failures.open("demo")
+    assert (again.id, again.attempts, again.next_try_at) == (failure.id, 2, None)
+
+
+def test_a_refused_contact_heals_when_it_is_written_again(
+    community, org, services, sync
+):
+    contact_id = org.insert("Contact", LastName="Refused", Email="ada@x.example")
+    community.register(login="ada", email="ada@x.example", posts=3)
+    org.faults.add(
+        kind="reject_row", type="Contact", field="Community_Posts__c", value="3",
+        times=None,
+    )  # fmt: skip
+    sync()
+    [failure] = services.store.failures.open("demo")
+    quiet = sync(full=True)
+    org.faults.clear()
+
+    services.store.failures.retry([failure.id])
+    sync()
+
+    assert failure.record_key == f"contact:{contact_id}"
+    assert quiet.counts["failed"] == 0
+    assert services.store.failures.open("demo") == []
+    assert org.get("Contact", contact_id)["Community_Posts__c"] == 3
+
+
+def test_slow_fields_of_a_locked_record_stay_on_the_waiting_list(
+    community, org, services, users, sync
+):
+    member_id = community.register(login="ada", roles=["Helper"])
+    services.settings.aurora.slow_fields = False
+    sync()
+    services.settings.aurora.slow_fields = True
+    services.store.members.slow_again("demo", [member_id])
+    org.faults.add(kind="row_lock", rows=1)
+
+    locked = sync()
+    waiting = services.store.members.slow_waiting("demo")
+    sync()
+
+    assert (locked.counts["failed"], waiting) == (0, 1)
+    assert services.store.failures.open("demo") == []
+    assert users()[member_id]["Roles__c"] == "Helper"
+    assert services.store.members.slow_waiting("demo") == 0
+
+
 def test_waits_for_locked_rows_and_goes_on_by_itself(
     community, org, users, services, sync
 ):

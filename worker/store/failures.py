@@ -98,6 +98,15 @@ class Failures:
             )
         return resolved
 
+    def open_keys(self, community: str, stream: str, prefix: str) -> set[str]:
+        """Return the records of one kind that have an open failure."""
+        query = select(models.Failure.record_key).where(
+            *_open_of(community, stream),
+            models.Failure.record_key.startswith(prefix, autoescape=True),
+        )
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
+
     def resolve_all(self, community: str, stream: str) -> int:
         """End every open failure of a stream; return how many."""
         return self._change(

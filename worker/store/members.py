@@ -174,6 +174,21 @@ class Members:
                 [(community, key, digest) for key, digest in done.items()],
             )
 
+    def slow_again(self, community: str, member_ids: Iterable[int]) -> None:
+        """Put members on the waiting list for their slow fields, if they are not."""
+        now = clock.now()
+        with self._database.write() as connection:
+            for part in slices(member_ids):
+                connection.execute(
+                    update(models.Member)
+                    .where(
+                        models.Member.community == community,
+                        self._database.among(models.Member.member_id, part),
+                        models.Member.slow_due_at.is_(None),
+                    )
+                    .values(slow_due_at=now)
+                )
+
     def slow_waiting(self, community: str) -> int:
         return self._count(community, models.Member.slow_due_at.is_not(None))
 

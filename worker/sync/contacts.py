@@ -15,15 +15,17 @@ from worker import clock, logs
 from worker.domain.fitting import Fitting, Scalar
 from worker.domain.mapping import CONTACT, CONTACT_FIELDS
 from worker.domain.members import breaks
+from worker.domain.report import Outcome
 from worker.domain.state import BatchPurpose
-from worker.errors import BreakerTripped
+from worker.errors import BreakerTripped, RecordGone
+from worker.salesforce.responses import family_of
 from worker.sync.parking import park_refused
 from worker.sync.push import Push, Settled, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from worker.domain.records import Contact, DescribedObject
+    from worker.domain.records import Contact, DescribedObject, RowResult
     from worker.domain.state import Winner
     from worker.salesforce.csvfile import Cell
     from worker.sync.context import RunContext
@@ -63,6 +65,7 @@ def _refresh_all(ctx: RunContext) -> MirrorChange:
     if ctx.dry:
         return MirrorChange()
     unlinked = _unlink(ctx, unseen)
+    _forget_failures(ctx, unseen)
     contacts.finish_refresh(ctx.community, generation)
     return MirrorChange(unlinked=unlinked)
 
@@ -94,7 +97,14 @@ def _refresh_changed(ctx: RunContext, since: datetime) -> MirrorChange:
             ctx.store.members.relink(ctx.community, loser, master)
             ctx.store.contacts.mark_due(ctx.community, [master])
     ctx.store.contacts.remove(ctx.community, list(gone))
+    _forget_failures(ctx, gone)
     return MirrorChange(tuple(dict.fromkeys(news)), unlinked)
+
+
+def _forget_failures(ctx: RunContext, contact_ids: Iterable[str]) -> None:
+    """A Contact that is gone has nothing left to try."""
+    keys = [f"contact:{contact_id}" for contact_id in contact_ids]
+    ctx.store.failures.resolve(ctx.community, ctx.stream, keys)
 
 
 def _unlink(ctx: RunContext, contact_ids: Iterable[str]) -> tuple[int, ...]:
@@ -144,6 +154,7 @@ class ContactFields:
         target = Target(CONTACT, "Id", columns, BatchPurpose.CONTACT_FIELDS)
         self._push = Push(ctx, target, self._settle)
         self._digests: dict[int, dict[str, bytes]] = {}
+        self._open = ctx.store.failures.open_keys(ctx.community, ctx.stream, "contact:")
 
     def push_due(self) -> None:
         """Write every due Contact whose values differ from what it shows."""
@@ -176,6 +187,7 @@ class ContactFields:
                 rows.append([contact_id, *values])
                 self._remember(contact_id, digest)
         ctx.store.contacts.written(ctx.community, same)
+        self._resolve(contact_id for contact_id, _ in same)
         self._push.add(rows)
 
     def values(self, winner: Winner | None) -> list[Scalar]:
@@ -205,20 +217,31 @@ class ContactFields:
     def _settle(self, settled: Settled) -> None:
         ctx = self._ctx
         digests = self._digests.pop(settled.batch_id)
-        refused = {result.key: result for result in settled.failed}
+        failed = {result.key: result for result in settled.failed}
         # A refused Contact is no longer due: it waits as a failure, and becomes due
         # again when a member of it changes or a person asks for another try.
         shown = [
-            (contact_id, b"" if contact_id in refused else digest)
+            (contact_id, b"" if contact_id in failed else digest)
             for contact_id, digest in digests.items()
         ]
         for start in range(0, len(shown), PAGE):
             ctx.store.contacts.written(ctx.community, shown[start : start + PAGE])
-        stop = park_refused(
-            ctx, [(f"contact:{key}", result) for key, result in refused.items()]
-        )
+        self._resolve(digests.keys() - failed.keys())
+        # A Contact that was deleted a moment ago is the next mirror's news.
+        refused = [row for row in failed.values() if not _is_gone(row)]
+        ctx.count(Outcome.SKIPPED, len(failed) - len(refused))
+        stop = park_refused(ctx, [(f"contact:{row.key}", row) for row in refused])
         if stop is not None:
             raise stop
+
+    def _resolve(self, contact_ids: Iterable[str]) -> None:
+        healed = self._open.intersection(f"contact:{each}" for each in contact_ids)
+        ctx = self._ctx
+        ctx.store.failures.resolve(ctx.community, ctx.stream, healed)
+
+
+def _is_gone(row: RowResult) -> bool:
+    return issubclass(family_of(row.code or "", row.detail), RecordGone)
 
 
 def values_digest(values: Sequence[object]) -> bytes:

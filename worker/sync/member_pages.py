@@ -213,7 +213,8 @@ class MemberPages:
                 one.sighting, known, candidates, features, retrying=retrying
             )
             was = known.contact_link if known else None
-            if choice.link is ContactLink.AMBIGUOUS and was is not choice.link:
+            news = was is not choice.link or retrying
+            if choice.link is ContactLink.AMBIGUOUS and news:
                 doubtful.append(_ambiguous(self._ctx, one.member.member_id, candidates))
             decision = decide_member(one.sighting, known, choice, retrying=retrying)
             decided.append((one, decision))

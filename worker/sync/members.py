@@ -12,6 +12,7 @@ from worker import clock
 from worker.domain import mapping
 from worker.domain.fitting import missing_fields
 from worker.domain.report import Outcome
+from worker.domain.state import ContactLink, MemberState
 from worker.errors import PermissionMissing
 from worker.salesforce.client import api_calls_for
 from worker.sync.contacts import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from worker.domain.records import DescribedObject
+    from worker.domain.state import MemberLink
     from worker.sync.context import RunContext
 
 # Failures tried again in one run; the rest come first in the next.
@@ -146,9 +148,14 @@ class MembersStream:
         if ctx.dry:
             return
         ctx.store.contacts.mark_due(ctx.community, contacts)
+        if ctx.settings.aurora.slow_fields:
+            ctx.store.members.slow_again(ctx.community, found)
         # Who is gone from the community has nothing left to try: a pass marks them.
-        lost = [f"member:{number}" for number in ids if number not in found]
-        ctx.store.failures.resolve(ctx.community, ctx.stream, lost)
+        # Who turned out to be in step already has healed.
+        links = ctx.store.members.by_ids(ctx.community, ids)
+        over = [n for n in ids if n not in found or _is_in_step(links.get(n))]
+        keys_over = [f"member:{number}" for number in over]
+        ctx.store.failures.resolve(ctx.community, ctx.stream, keys_over)
 
     def _follow_up(self, described: Mapping[str, DescribedObject]) -> None:
         ctx = self._ctx
@@ -187,6 +194,13 @@ class MembersStream:
             dict(self._cursor),
             fence=self._ctx.fence,
         )
+
+
+def _is_in_step(link: MemberLink | None) -> bool:
+    """Whether the org holds the member as last sent, its Contact not in doubt."""
+    if link is None or link.state not in (MemberState.SYNCED, MemberState.DELETED):
+        return False
+    return link.contact_link not in (ContactLink.AMBIGUOUS, ContactLink.REFUSED)
 
 
 def require_fields(found: Mapping[str, DescribedObject]) -> None:

@@ -15,16 +15,18 @@ from worker.domain.mapping import (
     COMMUNITY_USER,
     COMMUNITY_USER_KEY,
     SLOW_FIELDS,
+    member_id_of,
     member_key,
 )
 from worker.errors import PermissionMissing, RetryLater
+from worker.salesforce.responses import family_of
 from worker.sync.parking import park_refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.aurora.client import AuroraClient
-    from worker.domain.records import DescribedObject, SlowFields
+    from worker.domain.records import DescribedObject, RowResult, SlowFields
     from worker.domain.state import MemberLink
     from worker.sync.context import RunContext
 
@@ -93,30 +95,40 @@ class _SlowPush:
         self._fitters = [self._fitting.fitter(rule) for rule in SLOW_FIELDS]
 
     def write(self, page: Sequence[SlowFields], known: dict[int, MemberLink]) -> None:
-        """Write the rows that differ; one call per 1,000."""
+        """
+        Write the rows that differ; one call per 1,000. Who was merely locked stays on
+        the waiting list, who was refused waits as a failure.
+        """
         ctx = self._ctx
         rows: list[dict[str, Scalar]] = []
-        done: list[tuple[int, bytes | None]] = []
+        digests: dict[int, bytes | None] = {}
         for fields in page:
             values = self._values(fields)
-            digest = fingerprint(values)
-            done.append((fields.member_id, digest))
-            if digest != known[fields.member_id].slow_fingerprint:
+            digests[fields.member_id] = fingerprint(values)
+            if digests[fields.member_id] != known[fields.member_id].slow_fingerprint:
                 key = member_key(ctx.community, fields.member_id)
                 rows.append({COMMUNITY_USER_KEY: key, **_named(values)})
         results = ctx.salesforce.upsert(COMMUNITY_USER, COMMUNITY_USER_KEY, rows)
-        ctx.store.members.slow_done(ctx.community, done)
-        ctx.fitted.update(self._fitting.changed)
-        self._fitting.changed.clear()
-        refused = [
-            (f"member:{result.key.rpartition(':')[2]}", result)
-            for result in results
-            if not result.ok
-        ]
-        ctx.extra["slow_fields_written"] = len(rows) - len(refused)
+        refused: list[tuple[str, RowResult]] = []
+        for result in (result for result in results if not result.ok):
+            number = member_id_of(result.key)
+            if issubclass(family_of(result.code or "", result.detail), RetryLater):
+                digests.pop(number)
+            else:
+                digests[number] = None
+                refused.append((f"member:{number}", result))
+        ctx.store.members.slow_done(ctx.community, list(digests.items()))
+        self._tell(len([result for result in results if result.ok]))
         stop = park_refused(ctx, refused)
         if stop is not None:
             raise stop
+
+    def _tell(self, written: int) -> None:
+        ctx = self._ctx
+        ctx.fitted.update(self._fitting.changed)
+        self._fitting.changed.clear()
+        before = ctx.extra.get("slow_fields_written", 0)
+        ctx.extra["slow_fields_written"] = written + int(str(before))
 
     def _values(self, fields: SlowFields) -> list[Scalar]:
         given: dict[str, object] = {
