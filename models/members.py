@@ -66,12 +66,6 @@ class Member(Base):
             "slow_due_at",
             where="slow_due_at IS NOT NULL",
         ),
-        _partial(
-            "ix_members_community_community_user_id",
-            "community",
-            "community_user_id",
-            where="community_user_id IS NOT NULL",
-        ),
         {"sqlite_with_rowid": False},
     )
 

@@ -49,12 +49,6 @@ def upgrade() -> None:
         **where("batch_id IS NOT NULL"),
     )
     op.create_index(
-        "ix_members_community_community_user_id",
-        "members",
-        ["community", "community_user_id"],
-        **where("community_user_id IS NOT NULL"),
-    )
-    op.create_index(
         "ix_members_community_contact_id",
         "members",
         ["community", "contact_id"],

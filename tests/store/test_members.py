@@ -252,15 +252,6 @@ def test_finds_unlinked_members_by_email_key_only(members, synced):
     assert [link.member_id for link in found] == [1]
 
 
-def test_finds_members_by_their_records(members, synced):
-    synced(staged(1), staged(2))
-    members.note_created("demo", 1, [(1, "a01"), (2, "a02")])
-
-    found = members.with_records("demo", ["a02", "a03"])
-
-    assert [link.member_id for link in found] == [2]
-
-
 def test_the_most_recently_seen_member_wins_a_contact(members, synced):
     early, late = SEEN_AT, SEEN_AT + timedelta(microseconds=1)
     synced(

@@ -22,7 +22,6 @@ CALLS = {
     "winners": lambda store: store.members.winners("demo", ["003A", "003B"]),
     "linked_to": lambda store: store.members.linked_to("demo", ["003A", "003B"]),
     "unlinked": lambda store: store.members.unlinked_with_email("demo", KEYS),
-    "with_records": lambda store: store.members.with_records("demo", ["a1", "a2"]),
     "slow_due": lambda store: store.members.slow_due("demo", 9),
     "settle": lambda store: store.members.settle("demo", 1, failed=[1, 2]),
     "relink": lambda store: store.members.relink("demo", "003A", None),

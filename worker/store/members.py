@@ -261,18 +261,6 @@ class Members:
             found.extend(links.values())
         return sorted(found)
 
-    def with_records(
-        self, community: str, community_user_ids: Iterable[str]
-    ) -> list[MemberLink]:
-        found: list[MemberLink] = []
-        for part in slices(community_user_ids):
-            record_id = models.Member.community_user_id
-            links = self._links(
-                community, record_id.is_not(None), self._database.among(record_id, part)
-            )
-            found.extend(links.values())
-        return sorted(found)
-
     def winners(self, community: str, contact_ids: Iterable[str]) -> dict[str, Winner]:
         """
         Return the member that each Contact shows: the most recently seen one that is
