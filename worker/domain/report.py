@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 -- read at run time by NamedTuple
 from enum import StrEnum
+from threading import Lock
 from typing import NamedTuple
 
 
@@ -26,11 +27,14 @@ class Counts:
     """Counts per outcome of one run; every branch of a stream ends in one of them."""
 
     def __init__(self, start: Mapping[str, int] | None = None) -> None:
+        # A batch is counted by the thread that sends, a page by the one that reads.
+        self._turn = Lock()
         self._of = {outcome.value: 0 for outcome in Outcome}
         self._of.update(start or {})
 
     def add(self, outcome: Outcome, records: int = 1) -> None:
-        self._of[outcome.value] += records
+        with self._turn:
+            self._of[outcome.value] += records
 
     def as_dict(self) -> dict[str, int]:
         return dict(self._of)
