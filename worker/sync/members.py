@@ -26,7 +26,7 @@ from worker.sync.delta import Delta, relink
 from worker.sync.full_pass import FullPass
 from worker.sync.member_pages import MemberPages
 from worker.sync.recovery import settle_leftovers
-from worker.sync.slow_fields import push_slow_fields
+from worker.sync.slow_fields import SlowFieldsFetch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -162,9 +162,10 @@ class MembersStream:
         if ctx.dry:
             self._estimate()
             return
-        push_slow_fields(ctx, described[mapping.COMMUNITY_USER])
-        if ctx.features.contact_fields:
-            ContactFields(ctx, described[mapping.CONTACT]).push_due()
+        with SlowFieldsFetch(ctx, described[mapping.COMMUNITY_USER]) as slow_fields:
+            if ctx.features.contact_fields:
+                ContactFields(ctx, described[mapping.CONTACT]).push_due()
+            slow_fields.write()
 
     def _estimate(self) -> None:
         """Tell what the run would cost beside the reading that this one has done."""

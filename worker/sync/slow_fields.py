@@ -5,9 +5,8 @@ changed members alone, within a budget of calls, after all the rest has been wri
 
 from __future__ import annotations
 
-import itertools
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Self
 
 from worker import logs
 from worker.domain.fitting import Fitting, Scalar, fingerprint
@@ -35,47 +34,66 @@ log = logs.logger(__name__)
 PAGE = 1000
 
 
-def push_slow_fields(ctx: RunContext, described: DescribedObject) -> None:
+class SlowFieldsFetch:
     """
-    Fetch and write what the budget allows; whoever is left comes first next time.
+    Fetches what the budget allows while other work goes on, then writes it; whoever
+    is left comes first next time.
 
     A community that refuses or slows these reads holds up nothing: the members stay
     on the waiting list, which the status counts.
     """
-    settings = ctx.settings.aurora
-    if not settings.slow_fields or not settings.slow_field_calls:
-        return
-    fields = _SlowPush(ctx, described)
-    # Each member costs at least one call, so more ids than calls are never needed.
-    due = ctx.store.members.slow_due(ctx.community, settings.slow_field_calls)
-    known = ctx.store.members.by_ids(ctx.community, due)
-    written = [number for number in due if _is_there(known.get(number))]
-    # Who is not in the org yet has nothing to add fields to; a later write asks anew.
-    early: list[tuple[int, bytes | None]] = [
-        (number, None) for number in due if number not in set(written)
-    ]
-    ctx.store.members.slow_done(ctx.community, early)
-    fetched = _fetch(ctx, written)
-    for start in range(0, len(fetched), PAGE):
-        ctx.checkpoint()
-        fields.write(fetched[start : start + PAGE], known)
-    ctx.extra["slow_fields_waiting"] = ctx.store.members.slow_waiting(ctx.community)
+
+    def __init__(self, ctx: RunContext, described: DescribedObject) -> None:
+        self._ctx = ctx
+        self._push = _SlowPush(ctx, described)
+        self._known: dict[int, MemberLink] = {}
+        self._shares: list[Future[list[SlowFields]]] = []
+        # As many readers as a full pass has; each gets its share of the calls.
+        readers = ctx.settings.aurora.parallel_reads
+        self._pool = ThreadPoolExecutor(readers, thread_name_prefix="slow")
+
+    def __enter__(self) -> Self:
+        ids = self._due()
+        readers = min(self._ctx.settings.aurora.parallel_reads, len(ids))
+        for reader in range(readers):
+            calls = self._ctx.settings.aurora.slow_field_calls // readers
+            self._shares.append(
+                self._pool.submit(
+                    _patiently, self._ctx.aurora, ids[reader::readers], calls
+                )
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def write(self) -> None:
+        """Wait for what was fetched and write it; one call per 1,000 that differ."""
+        ctx = self._ctx
+        fetched = [fields for share in self._shares for fields in share.result()]
+        for start in range(0, len(fetched), PAGE):
+            ctx.checkpoint()
+            self._push.write(fetched[start : start + PAGE], self._known)
+        if ctx.settings.aurora.slow_fields:
+            waiting = ctx.store.members.slow_waiting(ctx.community)
+            ctx.extra["slow_fields_waiting"] = waiting
+
+    def _due(self) -> list[int]:
+        ctx, settings = self._ctx, self._ctx.settings.aurora
+        if not settings.slow_fields:
+            return []
+        # Each member costs at least one call: more ids than calls are never needed.
+        due = ctx.store.members.slow_due(ctx.community, settings.slow_field_calls)
+        self._known = ctx.store.members.by_ids(ctx.community, due)
+        there = [number for number in due if _is_there(self._known.get(number))]
+        # Who is not in the org yet has nothing to add to; a later write asks anew.
+        early = set(due).difference(there)
+        ctx.store.members.slow_done(ctx.community, [(n, None) for n in early])
+        return there
 
 
 def _is_there(link: MemberLink | None) -> bool:
     return link is not None and link.community_user_id is not None
-
-
-def _fetch(ctx: RunContext, ids: list[int]) -> list[SlowFields]:
-    """Fetch with as many readers as a full pass has; each gets its share of calls."""
-    readers = min(ctx.settings.aurora.parallel_reads, len(ids))
-    if not readers:
-        return []
-    calls = ctx.settings.aurora.slow_field_calls // readers
-    shares = [ids[reader::readers] for reader in range(readers)]
-    with ThreadPoolExecutor(readers, thread_name_prefix="slow") as pool:
-        shared = pool.map(lambda share: _patiently(ctx.aurora, share, calls), shares)
-        return list(itertools.chain.from_iterable(shared))
 
 
 def _patiently(aurora: AuroraClient, ids: list[int], calls: int) -> list[SlowFields]:
