@@ -304,7 +304,9 @@ class _Performance:
     def _hand_over(self, ctx: RunContext) -> None:
         self._count_calls(ctx)
         # What the last batches counted since the last page.
-        ctx.progress("members", *ctx.reached)
+        done, total = ctx.reached
+        counts = ctx.counts.as_dict()
+        self._store.runs.progress(ctx.run.id, done, total, counts, fence=ctx.fence)
         log.info("run.handed_over", run=ctx.run.id, **ctx.counts.as_dict())
         self._engine.hand_over(ctx.run)
 

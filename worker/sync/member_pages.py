@@ -6,6 +6,8 @@ recording of what the org made of it. Knows nothing of how the page came to be.
 from __future__ import annotations
 
 import itertools
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from worker import clock
@@ -103,7 +105,12 @@ class MemberPages:
                 BatchPurpose.MEMBERS,
             ),
             self.settle,
+            self._intents,
         )
+        # Records intentions while the next page is fitted and decided: the database
+        # works on another core. Nothing is sent before its intention is recorded.
+        self._stager = ThreadPoolExecutor(1, thread_name_prefix="stage")
+        self._staging: deque[Future[None]] = deque()
 
     def take(
         self,
@@ -135,6 +142,7 @@ class MemberPages:
             None,
             deleted,
         )
+        self.drain()
         ctx.store.members.stage(ctx.community, [staged])
         self._mark_due({choice.contact_id, link.contact_id})
         cells: dict[str, Cell] = dict.fromkeys(self._columns, UNCHANGED)
@@ -164,7 +172,13 @@ class MemberPages:
         if stop is not None:
             raise stop
 
+    def drain(self) -> None:
+        """Wait until every intention is recorded; raise what kept one from it."""
+        while self._staging:
+            self._staging.popleft().result()
+
     def close(self) -> None:
+        self._stager.shutdown(wait=True, cancel_futures=True)
         self.push.close()
         self._ctx.fitted.update(self._fitting.changed)
 
@@ -265,9 +279,20 @@ class MemberPages:
         return choice.contact_id, LINK_WORDS[choice.link]
 
     def _stage(self, writes: Decided) -> None:
+        batch_id = self.push.batch_id
+        if any(_is_new(one.known) for one, _ in writes):
+            self._creating.add(batch_id)
+        # One page behind, no more: pages that wait are memory.
+        while len(self._staging) > 1:
+            self._staging.popleft().result()
+        self._staging.append(self._stager.submit(self._record, batch_id, writes))
+
+    def _intents(self) -> list[Future[None]]:
+        return list(self._staging)
+
+    def _record(self, batch_id: int, writes: Decided) -> None:
         ctx = self._ctx
-        batch_id, now = self.push.batch_id, clock.now()
-        slow_due = now if ctx.settings.aurora.slow_fields else None
+        slow_due = clock.now() if ctx.settings.aurora.slow_fields else None
         ctx.store.members.stage(
             ctx.community,
             [
@@ -286,8 +311,6 @@ class MemberPages:
                 for one, decision in writes
             ],
         )
-        if any(_is_new(one.known) for one, _ in writes):
-            self._creating.add(batch_id)
         before = {one.known.contact_id for one, _ in writes if one.known}
         self._mark_due(before | {d.choice.contact_id for _, d in writes})
         self._tell(writes)

@@ -147,6 +147,7 @@ class MembersStream:
         self._seen |= found
         if ctx.dry:
             return
+        pages.drain()
         ctx.store.contacts.mark_due(ctx.community, contacts)
         if ctx.settings.aurora.slow_fields:
             ctx.store.members.slow_again(ctx.community, found)

@@ -64,6 +64,8 @@ class Push:
     """
     One target's batches. `on_settled` records an outcome, in the sending thread, and
     must be safe to repeat; what it raises ends the run at the next call here.
+    `intents` gives what still records the intention to write the rows added so far:
+    nothing is sent before that is done.
     """
 
     def __init__(
@@ -71,11 +73,13 @@ class Push:
         ctx: RunContext,
         target: Target,
         on_settled: Callable[[Settled], None],
+        intents: Callable[[], list[Future[None]]] = list,
     ) -> None:
         self._ctx = ctx
         self._target = target
         self._key_at = target.columns.index(target.key_field)
         self._on_settled = on_settled
+        self._intents = intents
         self._rows: list[Sequence[Cell]] = []
         self._file: CsvFile | None = None
         self._batch_id: int | None = None
@@ -137,13 +141,15 @@ class Push:
                 self._submit(after)
             return
         batch_id, rows, file = self.batch_id, self._rows, self._file
-        count = self.waiting
+        count, intents = self.waiting, self._intents()
         self._rows, self._file, self._batch_id = [], None, None
         if file is not None:
             file.close()
 
         def send() -> None:
             try:
+                for intent in intents:
+                    intent.result()
                 self._ctx.keeper.confirm()
                 settled = (
                     self._bulk(batch_id, file)
