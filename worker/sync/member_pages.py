@@ -172,6 +172,11 @@ class MemberPages:
         if stop is not None:
             raise stop
 
+    def flush(self) -> None:
+        """Send what waits, and return when every intention is recorded."""
+        self.push.flush()
+        self.drain()
+
     def drain(self) -> None:
         """Wait until every intention is recorded; raise what kept one from it."""
         while self._staging:

@@ -58,7 +58,7 @@ class MembersStream:
         Bring the org in step. Raises HandOver when the slice ends first, the run's
         StopRun or RetryLater otherwise; the cursor never passes what is not durable.
         """
-        described = self._describe()
+        self._described = described = self._describe()
         pages = MemberPages(self._ctx, described, full=full)
         try:
             if not self._ctx.dry:
@@ -92,11 +92,13 @@ class MembersStream:
                 stored = self._cursor.get("full")
                 full_pass = FullPass(self._ctx, pages, stored, self._save)
                 full_pass.run()
-                pages.push.finish()
                 visited = full_pass.began
             else:
                 since = datetime.fromisoformat(str(self._cursor["visited"]))
                 visited = Delta(self._ctx, pages, self._seen).run(since).isoformat()
+            pages.flush()
+            self._push_contact_fields()
+            pages.push.finish()
             relink(self._ctx, pages, news, self._seen)
             pages.push.finish()
         except HandOver:
@@ -164,9 +166,15 @@ class MembersStream:
             self._estimate()
             return
         with SlowFieldsFetch(ctx, described[mapping.COMMUNITY_USER]) as slow_fields:
-            if ctx.features.contact_fields:
-                ContactFields(ctx, described[mapping.CONTACT]).push_due()
+            # Those that became due since: by a link that was decided anew.
+            self._push_contact_fields()
             slow_fields.write()
+
+    def _push_contact_fields(self) -> None:
+        """Write what Contacts should show, beside the last batch of members."""
+        ctx = self._ctx
+        if ctx.features.contact_fields and not ctx.dry:
+            ContactFields(ctx, self._described[mapping.CONTACT]).push_due()
 
     def _estimate(self) -> None:
         """Tell what the run would cost beside the reading that this one has done."""
