@@ -88,6 +88,11 @@ class Database:
             RLock() if self._is_sqlite else nullcontext()
         )
 
+    @property
+    def is_server(self) -> bool:
+        """Whether the database works in a process of its own."""
+        return not self._is_sqlite
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in a transaction that commits unless the block raises."""

@@ -107,8 +107,8 @@ class MemberPages:
             self.settle,
             self._intents,
         )
-        # Records intentions while the next page is fitted and decided: the database
-        # works on another core. Nothing is sent before its intention is recorded.
+        # Records intentions while the next page is fitted and decided, where the
+        # database is a server. Nothing is sent before its intention is recorded.
         self._stager = ThreadPoolExecutor(1, thread_name_prefix="stage")
         self._staging: deque[Future[None]] = deque()
 
@@ -287,6 +287,11 @@ class MemberPages:
         batch_id = self.push.batch_id
         if any(_is_new(one.known) for one, _ in writes):
             self._creating.add(batch_id)
+        if not self._ctx.store.database.is_server:
+            # SQLite works in this process and takes the interpreter back for every
+            # row: beside the fitting it cost a quarter more CPU than before it.
+            self._record(batch_id, writes)
+            return
         # One page behind, no more: pages that wait are memory.
         while len(self._staging) > 1:
             self._staging.popleft().result()
