@@ -413,6 +413,25 @@ def test_stops_and_asks_before_a_landslide(community, users, sync):
     assert sum(row["Is_Deleted__c"] for row in users().values()) == 20
 
 
+def test_a_pass_the_breaker_stopped_is_not_resumed_but_begun_anew(
+    community, services, sync
+):
+    ids = [community.register(login=f"member-{n}") for n in range(60)]
+    sync()
+    for member_id in ids[:40]:
+        community.delete(member_id, hard=True)
+    asked = iter([False] * 6 + [True] * 1000)
+    run = services.sync.request("members", full=True)
+    services.sync.perform(run.id, stop=lambda: next(asked))
+    halfway = services.store.streams.cursor("demo", "members")
+
+    stopped = services.sync.perform(run.id)
+
+    assert halfway["full"]["gone"]
+    assert stopped.error_kind == "BreakerTripped"
+    assert "full" not in services.store.streams.cursor("demo", "members")
+
+
 def test_a_dry_run_tells_and_writes_nothing(community, org, services, sync):
     org.insert("Contact", LastName="Lovelace", Email="ada@x.example")
     member_id = community.register(login="ada", email="ada@x.example")

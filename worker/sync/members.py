@@ -13,7 +13,7 @@ from worker.domain import mapping
 from worker.domain.fitting import missing_fields
 from worker.domain.report import Outcome
 from worker.domain.state import ContactLink, MemberState
-from worker.errors import PermissionMissing
+from worker.errors import BreakerTripped, PermissionMissing
 from worker.salesforce.client import api_calls_for
 from worker.sync.contacts import (
     OVERLAP,
@@ -105,6 +105,13 @@ class MembersStream:
             pages.push.finish()
             if full_pass is not None:
                 full_pass.save_now()
+            raise
+        except BreakerTripped:
+            # Who was found gone may be back once the rights are mended: whatever comes
+            # next looks at every member afresh instead of resuming this pass.
+            pages.push.finish()
+            self._cursor.pop("full", None)
+            self._save({})
             raise
         self._cursor.pop("full", None)
         self._save({"visited": visited, "contacts": self._contacts_at})
